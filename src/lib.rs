@@ -1,0 +1,1 @@
+//! Keeps an app's documents in step.
