@@ -7,14 +7,18 @@
 //! | --- | --- |
 //! | [`model`] | documents, changes, numbers and identities |
 //! | [`storage`] | what a backend provides: the trait an adapter author writes, and the storage in memory |
+//! | [`server`] | the shared database: the trait, and its implementation over any storage |
+//! | [`format`] | what lies on the server, to the byte |
 //! | [`replica`] | one device's local state: the trait, and the replica in memory |
 //! | [`runtime`] | time, randomness, waiting and threads |
 //! | [`error`] | the one error type |
 
 pub mod error;
+pub mod format;
 pub mod model;
 pub mod replica;
 pub mod runtime;
+pub mod server;
 pub mod storage;
 
 #[doc(inline)]
@@ -34,6 +38,11 @@ pub use replica::{
 pub use runtime::TokioRuntime;
 #[doc(inline)]
 pub use runtime::{Job, Runtime, Ticks};
+#[doc(inline)]
+pub use server::{
+    Author, ChangeStream, Content, Entry, Held, Lease, LockRequest, Locked, Metadata, Prepared, Server, ServerExt,
+    Sighting, Staged, StoreInfo, StoreOptions, StoredServer, Tip, Traffic, Written,
+};
 #[doc(inline)]
 pub use storage::{
     ByteRange, ByteStream, Capabilities, Created, Folder, Listing, MemoryStorage, Object, ObjectKey, Payload, Reply,

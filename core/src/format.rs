@@ -1,0 +1,28 @@
+//! What lies on the server: the bytes of every object, and their names. `docs/format.md` has it to the byte.
+//!
+//! Decoding is total: any bytes give a value or `Corrupt` (or `Unsupported`, from a newer version), within bounded memory.
+
+mod changes;
+mod frame;
+mod layout;
+mod record;
+
+pub(crate) use changes::{Batcher, SealedSegment, decode_segment};
+pub use frame::{Frame, Kind};
+pub(crate) use layout::Layout;
+pub use record::{
+    EntryHeader, FormatHeader, LeaseHeader, LeaseKind, Mark, MetadataHeader, SegmentRef, SnapshotClient, SnapshotHeader,
+};
+pub(crate) use record::{decode_entry, decode_record, encode_entry, encode_record};
+
+/// The version of the format that this library writes, and the newest it reads.
+pub const FORMAT_VERSION: u16 = 1;
+
+/// The most bytes a created-once object has, stored: 1 MiB.
+pub const MAX_RECORD: u64 = 1 << 20;
+
+/// Changes whose compressed bytes reach this go into segments instead of the entry: 512 KiB.
+pub const MAX_INLINE: usize = 512 << 10;
+
+/// The compressed bytes at which a segment is closed: 8 MiB.
+pub const SEGMENT_TARGET: usize = 8 << 20;

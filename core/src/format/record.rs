@@ -1,0 +1,201 @@
+//! The JSON headers of created-once objects, and the objects they head.
+
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::changes::{ChangeHeader, assemble};
+use super::frame::{Frame, Kind};
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{
+    AttemptNumber, Change, ClientId, FencingToken, Hash, MetadataName, MetadataVersion, Nonce, Sequence, StoreId,
+};
+use crate::storage::{ObjectKey, ServerTime};
+
+/// What every header begins with.
+#[derive(Deserialize)]
+struct Common {
+    key: String,
+    #[serde(default)]
+    requires: Vec<String>,
+}
+
+/// The header of `format/data`: what a store is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FormatHeader {
+    /// The object's own name.
+    pub key: String,
+    /// The store's identity.
+    pub store: StoreId,
+    /// How long at least an entry is kept after a snapshot covers it, in milliseconds.
+    pub retention: u64,
+    /// Features a reader must know; this version knows none.
+    #[serde(default)]
+    pub requires: Vec<String>,
+}
+
+/// A segment, as an entry or a snapshot names it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SegmentRef {
+    /// Its name under the store's root.
+    pub name: String,
+    /// Its stored bytes.
+    pub length: u64,
+    /// BLAKE3 of its stored bytes.
+    pub hash: Hash,
+}
+
+/// The header of an entry.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct EntryHeader {
+    /// The object's own name.
+    pub key: String,
+    /// The client that wrote it.
+    pub client: ClientId,
+    /// That client's number for the attempt.
+    pub attempt: AttemptNumber,
+    /// The fencing token it was written under, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease: Option<FencingToken>,
+    /// The newest server time its writer had seen, never before the entry below's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time: Option<ServerTime>,
+    /// BLAKE3 of the stored bytes of the entry before; of `format/data` for entry 1.
+    pub previous: Hash,
+    /// `changes`, `snapshot`, `collect` or `drop`.
+    pub kind: String,
+    /// The changes, if their bodies are in the entry.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) changes: Vec<ChangeHeader>,
+    /// The segments that hold the changes, or the snapshot, otherwise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub segments: Vec<SegmentRef>,
+}
+
+/// What a lease record does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LeaseKind {
+    /// A new holder has it.
+    Grant,
+    /// The holder goes on.
+    Renew,
+    /// It is free.
+    Release,
+}
+
+/// The header of a lease record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeaseHeader {
+    /// The object's own name.
+    pub key: String,
+    /// The record's number.
+    pub token: FencingToken,
+    /// The random identity of the grant; the same in its renewals and its release.
+    pub nonce: Nonce,
+    /// What it does.
+    pub kind: LeaseKind,
+    /// For how long, in milliseconds.
+    pub ttl: u64,
+    /// Why, in the holder's words: at most 200 characters.
+    pub purpose: String,
+}
+
+/// The header of a version of metadata. The bytes follow it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MetadataHeader {
+    /// The object's own name.
+    pub key: String,
+    /// The name of the metadata.
+    pub name: MetadataName,
+    /// Its version.
+    pub version: MetadataVersion,
+    /// The random identity of the write: two writers of equal bytes must tell whose came first.
+    pub nonce: Nonce,
+}
+
+/// An entry's number and hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    /// The entry's number.
+    pub sequence: Sequence,
+    /// BLAKE3 of its stored bytes.
+    pub hash: Hash,
+}
+
+/// A client's last committed attempt, as a snapshot lists it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SnapshotClient {
+    /// The client.
+    pub client: ClientId,
+    /// The attempt.
+    pub attempt: AttemptNumber,
+    /// The entry it became.
+    #[serde(flatten)]
+    pub entry: Mark,
+}
+
+/// The header of a snapshot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SnapshotHeader {
+    /// The object's own name.
+    pub key: String,
+    /// The last entry it covers.
+    pub entry: Mark,
+    /// Every 1,000th entry up to there.
+    pub marks: Vec<Mark>,
+    /// How many documents it holds.
+    pub documents: u64,
+    /// How many body bytes they have.
+    pub bytes: u64,
+    /// An order-free hash over the documents.
+    pub digest: Hash,
+    /// Per client its last committed attempt.
+    pub clients: Vec<SnapshotClient>,
+    /// The server's time at which its writer read the last entry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time: Option<ServerTime>,
+    /// The documents.
+    pub segments: Vec<SegmentRef>,
+}
+
+/// The stored bytes of a record.
+pub(crate) fn encode_record(kind: Kind, header: &impl Serialize, body: &[u8]) -> Result<Bytes> {
+    Frame::encode(kind, header, &[body])
+}
+
+/// The header and body of the record stored under `key`.
+///
+/// The header names its own key: an object that was moved or swapped on the server is `Corrupt`.
+pub(crate) fn decode_record<T: DeserializeOwned>(kind: Kind, key: &ObjectKey, stored: &[u8]) -> Result<(T, Bytes)> {
+    read(kind, key, stored).map_err(|error| error.with_key(key))
+}
+
+fn read<T: DeserializeOwned>(kind: Kind, key: &ObjectKey, stored: &[u8]) -> Result<(T, Bytes)> {
+    let frame = Frame::decode(stored)?;
+    let common: Common = frame.header(kind)?;
+    if common.key != key.as_str() {
+        return Err(
+            Error::new(ErrorKind::Corrupt, "this object belongs under another name").with_expected(key, common.key)
+        );
+    }
+    if let Some(feature) = common.requires.first() {
+        return Err(Error::new(ErrorKind::Unsupported, "it needs a feature of a newer version of longshore")
+            .with_expected("a known feature", feature));
+    }
+    Ok((frame.header(kind)?, frame.bodies().clone()))
+}
+
+/// The stored bytes of an entry; `changes` are those the header does not leave to segments.
+pub(crate) fn encode_entry(mut header: EntryHeader, changes: &[Change]) -> Result<Bytes> {
+    header.changes = changes.iter().map(ChangeHeader::of).collect();
+    let bodies: Vec<&[u8]> = changes.iter().filter_map(|change| change.action.body()).map(AsRef::as_ref).collect();
+    Frame::encode(Kind::Entry, &header, &bodies)
+}
+
+/// The header of an entry and the changes that it holds itself.
+pub(crate) fn decode_entry(key: &ObjectKey, stored: &[u8]) -> Result<(EntryHeader, Vec<Change>)> {
+    let (mut header, bodies): (EntryHeader, _) = decode_record(Kind::Entry, key, stored)?;
+    let changes = assemble(std::mem::take(&mut header.changes), &bodies).map_err(|error| error.with_key(key))?;
+    Ok((header, changes))
+}

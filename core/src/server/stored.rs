@@ -1,0 +1,136 @@
+//! A server over any storage: lock files, an append-only log and metadata blobs, all as numbered records created once.
+
+mod lease;
+mod log;
+mod meta;
+mod probe;
+mod records;
+mod store;
+mod wire;
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use self::wire::Wire;
+use super::{
+    Author, ChangeStream, Entry, Lease, LockRequest, Locked, Metadata, Prepared, Server, Staged, StoreInfo,
+    StoreOptions, Tip, Traffic, Written,
+};
+use crate::error::Result;
+use crate::format::{Layout, SegmentRef};
+use crate::model::{Change, Document, DocumentId, DomainName, MetadataName, MetadataVersion, Sequence};
+use crate::runtime::Runtime;
+use crate::storage::{Capabilities, Reply, Storage};
+
+/// The server on a storage, for one domain.
+///
+/// All retries of requests stand here, in one place: reads, puts, listings and deletes that fail with `Unavailable` are
+/// repeated a few times, with growing, jittered pauses or after as long as the server asks; a `create` only after its name
+/// was read back.
+pub struct StoredServer {
+    wire: Wire,
+    layout: Layout,
+    domain: DomainName,
+}
+
+impl StoredServer {
+    /// The server for this domain of the store on this storage. It does no I/O.
+    pub fn new(storage: Arc<dyn Storage>, runtime: Arc<dyn Runtime>, domain: &DomainName) -> Result<Self> {
+        let layout = Layout::new(domain)?;
+        Ok(Self { wire: Wire::new(storage, runtime), layout, domain: domain.clone() })
+    }
+
+    /// The domain.
+    pub fn domain(&self) -> &DomainName {
+        &self.domain
+    }
+
+    /// What the storage says it guarantees.
+    pub fn capabilities(&self) -> Capabilities {
+        self.wire.capabilities()
+    }
+
+    /// Tries by behaviour whether the storage keeps the rules of [`storage`](crate::storage): an object is created twice, and
+    /// by several at once, read and listed. It leaves nothing behind. `Unsupported` says which rule is broken.
+    pub async fn probe(&self) -> Result<()> {
+        probe::probe(&self.wire).await
+    }
+}
+
+impl fmt::Debug for StoredServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoredServer").field("domain", &self.domain).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Server for StoredServer {
+    async fn store(&self) -> Result<Reply<Option<StoreInfo>>> {
+        store::read(&self.wire).await
+    }
+
+    async fn initialize(&self, options: &StoreOptions) -> Result<StoreInfo> {
+        store::initialize(&self.wire, options).await
+    }
+
+    async fn floor(&self) -> Result<Option<Sequence>> {
+        let newest = records::newest::<Sequence>(&self.wire, &self.layout.snapshots()?).await?;
+        Ok(newest)
+    }
+
+    async fn changes_read(&self, from: Sequence, count: usize) -> Result<Vec<Reply<Option<Entry>>>> {
+        log::read(&self.wire, &self.layout, from, count).await
+    }
+
+    async fn segment(&self, segment: &SegmentRef) -> Result<Vec<Change>> {
+        log::segment(&self.wire, &self.layout, segment).await
+    }
+
+    async fn put(&self, checkpoint: u64, changes: ChangeStream<'_>) -> Result<Staged> {
+        log::stage(&self.wire, &self.layout, checkpoint, changes).await
+    }
+
+    fn prepare(&self, after: &Tip, author: &Author, staged: &Staged) -> Result<Prepared> {
+        log::prepare(&self.layout, after, author, staged)
+    }
+
+    async fn changes_write(&self, entry: &Prepared) -> Result<Reply<Written>> {
+        log::write(&self.wire, &self.layout, entry).await
+    }
+
+    async fn get(&self, id: &DocumentId) -> Result<Option<Document>> {
+        log::find(self, id).await
+    }
+
+    async fn lock(&self, request: &LockRequest) -> Result<Locked> {
+        lease::lock(&self.wire, &self.layout, request).await
+    }
+
+    async fn renew(&self, lease: &Lease) -> Result<Lease> {
+        lease::renew(&self.wire, &self.layout, lease).await
+    }
+
+    async fn unlock(&self, lease: &Lease) -> Result<()> {
+        lease::unlock(&self.wire, &self.layout, lease).await
+    }
+
+    async fn metadata_read(&self, name: &MetadataName) -> Result<Option<Metadata>> {
+        meta::read(&self.wire, &self.layout, name).await
+    }
+
+    async fn metadata_write(
+        &self,
+        name: &MetadataName,
+        expected: Option<MetadataVersion>,
+        bytes: Bytes,
+    ) -> Result<MetadataVersion> {
+        meta::write(&self.wire, &self.layout, name, expected, bytes).await
+    }
+
+    fn traffic(&self) -> Traffic {
+        self.wire.traffic()
+    }
+}

@@ -1,0 +1,219 @@
+//! The log: entries are read side by side, staged, prepared and created once.
+
+use bytes::Bytes;
+use futures::stream::{self, StreamExt, TryStreamExt};
+
+use super::StoredServer;
+use super::records::{self, Fate};
+use super::wire::Wire;
+use crate::error::{Error, ErrorKind, Outcome, Result};
+use crate::format::{
+    Batcher, EntryHeader, Layout, MAX_RECORD, SealedSegment, SegmentRef, decode_entry, decode_segment, encode_entry,
+};
+use crate::model::{Change, Document, DocumentId, Hash, Sequence};
+use crate::runtime::{compute, new_nonce};
+use crate::server::{Author, ChangeStream, Content, Entry, Prepared, Server, Staged, Tip, Written};
+use crate::storage::Reply;
+
+/// Stored bytes from which on decoding is worth a thread of its own.
+const HEAVY: usize = 64 << 10;
+/// How many segments are on their way up at once: each is up to 8 MiB.
+const UPLOADS: usize = 3;
+
+pub(super) async fn read(
+    wire: &Wire,
+    layout: &Layout,
+    from: Sequence,
+    count: usize,
+) -> Result<Vec<Reply<Option<Entry>>>> {
+    let mut numbers = Vec::with_capacity(count);
+    let mut number = from;
+    for _ in 0..count {
+        numbers.push(number);
+        number = number.next()?;
+    }
+    let parallel = wire.capabilities().parallelism.max(1);
+    stream::iter(numbers).map(|number| read_one(wire, layout, number)).buffered(parallel).try_collect().await
+}
+
+async fn read_one(wire: &Wire, layout: &Layout, number: Sequence) -> Result<Reply<Option<Entry>>> {
+    let key = layout.entry(number)?;
+    let Reply { value, time } = wire.get(&key, MAX_RECORD).await?;
+    let Some(stored) = value else {
+        return Ok(Reply { value: None, time });
+    };
+    let heavy = stored.len() >= HEAVY;
+    let decode = move || {
+        let (header, changes) = decode_entry(&key, &stored)?;
+        entry(number, &stored, header, changes).map_err(|error| error.with_key(&key))
+    };
+    let entry = if heavy { compute(wire.runtime(), decode).await?? } else { decode()? };
+    Ok(Reply { value: Some(entry), time })
+}
+
+fn entry(sequence: Sequence, stored: &Bytes, header: EntryHeader, changes: Vec<Change>) -> Result<Entry> {
+    let content = match header.kind.as_str() {
+        "changes" if header.segments.is_empty() => Content::Changes(changes),
+        "changes" if changes.is_empty() => Content::Segments(header.segments),
+        "changes" => return Err(Error::new(ErrorKind::Corrupt, "an entry has changes both inside and in segments")),
+        "snapshot" => Content::Snapshot,
+        "collect" => Content::Collect,
+        "drop" => Content::Drop,
+        _ => {
+            let error = Error::new(ErrorKind::Unsupported, "the entry is of a kind that a newer version wrote");
+            return Err(error.with_expected("changes, snapshot, collect or drop", header.kind));
+        }
+    };
+    Ok(Entry {
+        sequence,
+        hash: Hash::of(stored),
+        previous: header.previous,
+        client: header.client,
+        attempt: header.attempt,
+        lease: header.lease,
+        time: header.time,
+        size: stored.len() as u64,
+        content,
+    })
+}
+
+pub(super) async fn segment(wire: &Wire, layout: &Layout, segment: &SegmentRef) -> Result<Vec<Change>> {
+    let key = layout.checked_segment(&segment.name)?;
+    let corrupt = |what| Error::new(ErrorKind::Corrupt, what).with_operation("segment").with_key(&key);
+    let found = wire.get(&key, segment.length).await?.value;
+    let stored = found.ok_or_else(|| corrupt("an entry names this segment, and it is not there"))?;
+    let expected = segment.hash;
+    let (name, bytes) = (key.clone(), stored);
+    let decoded =
+        compute(
+            wire.runtime(),
+            move || {
+                if Hash::of(&bytes) == expected { Some(decode_segment(&name, &bytes)) } else { None }
+            },
+        );
+    decoded.await?.ok_or_else(|| corrupt("the segment is not the one that was committed"))?
+}
+
+/// Cuts changes into segments and uploads a few at a time; few changes stay in memory for the entry itself.
+pub(super) async fn stage(
+    wire: &Wire,
+    layout: &Layout,
+    checkpoint: u64,
+    mut changes: ChangeStream<'_>,
+) -> Result<Staged> {
+    let mut segments = Vec::new();
+    let mut uploads = stream::FuturesOrdered::new();
+    let mut batcher = Batcher::new()?;
+    while let Some(change) = changes.try_next().await? {
+        batcher.push(change)?;
+        if batcher.is_full() {
+            if uploads.len() >= UPLOADS {
+                segments.extend(uploads.try_next().await?);
+            }
+            uploads.push_back(upload(wire, seal(wire, layout, checkpoint, batcher)?));
+            batcher = Batcher::new()?;
+        }
+    }
+    if segments.is_empty() && uploads.is_empty() {
+        if let Some(inline) = batcher.take_inline() {
+            return Ok(Staged { checkpoint, content: Content::Changes(inline) });
+        }
+    }
+    if !batcher.is_empty() {
+        uploads.push_back(upload(wire, seal(wire, layout, checkpoint, batcher)?));
+    }
+    while let Some(segment) = uploads.try_next().await? {
+        segments.push(segment);
+    }
+    Ok(Staged { checkpoint, content: Content::Segments(segments) })
+}
+
+fn seal(wire: &Wire, layout: &Layout, checkpoint: u64, batcher: Batcher) -> Result<SealedSegment> {
+    batcher.seal(layout.segment(checkpoint, new_nonce(wire.runtime())?)?)
+}
+
+async fn upload(wire: &Wire, segment: SealedSegment) -> Result<SegmentRef> {
+    wire.put(&segment.key, &segment.parts).await?;
+    Ok(segment.reference)
+}
+
+pub(super) fn prepare(layout: &Layout, after: &Tip, author: &Author, staged: &Staged) -> Result<Prepared> {
+    let sequence = after.next()?;
+    let (changes, segments) = match &staged.content {
+        Content::Changes(changes) => (changes.as_slice(), Vec::new()),
+        Content::Segments(segments) => (&[][..], segments.clone()),
+        _ => return Err(Error::new(ErrorKind::Invalid, "only changes are committed this way")),
+    };
+    let header = EntryHeader {
+        key: layout.entry(sequence)?.to_string(),
+        client: author.client,
+        attempt: author.attempt,
+        lease: author.lease,
+        time: author.time.max(after.time),
+        previous: after.hash,
+        kind: "changes".to_owned(),
+        changes: Vec::new(),
+        segments,
+    };
+    let bytes = encode_entry(header, changes)?;
+    Ok(Prepared { sequence, hash: Hash::of(&bytes), bytes })
+}
+
+pub(super) async fn write(wire: &Wire, layout: &Layout, entry: &Prepared) -> Result<Reply<Written>> {
+    let key = layout.entry(entry.sequence)?;
+    let Reply { value, time } = records::create(wire, &key, &entry.bytes).await?;
+    let value = match value {
+        Fate::Mine => Written::Committed,
+        Fate::Another => Written::Taken,
+        Fate::Hidden => hidden(wire, layout, entry.sequence).await?,
+    };
+    Ok(Reply { value, time })
+}
+
+/// A name that is said to be taken and shows nothing: trimmed, or broken.
+async fn hidden(wire: &Wire, layout: &Layout, number: Sequence) -> Result<Written> {
+    let floor = records::newest::<Sequence>(wire, &layout.snapshots()?).await?;
+    if floor.is_some_and(|newest| newest >= number) {
+        return Ok(Written::BelowFloor);
+    }
+    Err(Error::new(ErrorKind::Corrupt, "an entry is said to exist and cannot be read")
+        .with_operation("changes_write")
+        .with_key(layout.entry(number)?)
+        .with_outcome(Outcome::Unknown))
+}
+
+/// The newest committed version of a document, from a walk over the whole log.
+pub(super) async fn find(server: &StoredServer, id: &DocumentId) -> Result<Option<Document>> {
+    const STRIDE: usize = 16;
+    if let Some(newest) = server.floor().await? {
+        let what = "the store has a snapshot, which this version cannot read";
+        return Err(Error::new(ErrorKind::Unsupported, what).with_operation("get").with_key(newest));
+    }
+    let mut last: Option<Change> = None;
+    let mut from = Sequence::FIRST;
+    loop {
+        for reply in server.changes_read(from, STRIDE).await? {
+            let Some(entry) = reply.value else {
+                return Ok(last.and_then(|change| change.document()));
+            };
+            from = entry.sequence.next()?;
+            last = newest_in(server, entry.content, id).await?.or(last);
+        }
+    }
+}
+
+async fn newest_in(server: &StoredServer, content: Content, id: &DocumentId) -> Result<Option<Change>> {
+    let pick = |changes: Vec<Change>| changes.into_iter().rfind(|change| change.id == *id);
+    match content {
+        Content::Changes(changes) => Ok(pick(changes)),
+        Content::Segments(segments) => {
+            for segment in segments.iter().rev() {
+                if let Some(found) = pick(server.segment(segment).await?) {
+                    return Ok(Some(found));
+                }
+            }
+            Ok(None)
+        }
+        _ => Ok(None),
+    }
+}

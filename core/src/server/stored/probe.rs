@@ -1,0 +1,101 @@
+//! The short probe of a storage: what it does, not what it says.
+
+use bytes::Bytes;
+use futures::future::join_all;
+
+use super::wire::Wire;
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::{Layout, MAX_RECORD};
+use crate::runtime::new_nonce;
+use crate::storage::{Created, ObjectKey};
+
+/// How many race for one name.
+const RACERS: u8 = 8;
+
+pub(super) async fn probe(wire: &Wire) -> Result<()> {
+    if !wire.capabilities().atomic_create {
+        return Err(refused("it says itself that it cannot create a name exactly once"));
+    }
+    let twice = Layout::probe(new_nonce(wire.runtime())?)?;
+    let raced = Layout::probe(new_nonce(wire.runtime())?)?;
+    let verdict = examine(wire, &twice, &raced).await;
+    // A verdict counts for more than litter, which the next probe does not meet.
+    for key in [&twice, &raced] {
+        let removed = wire.delete(key).await;
+        if verdict.is_ok() {
+            removed?;
+        }
+    }
+    verdict?;
+    gone(wire, &twice).await
+}
+
+async fn examine(wire: &Wire, twice: &ObjectKey, raced: &ObjectKey) -> Result<()> {
+    create_twice(wire, twice).await?;
+    race(wire, raced).await?;
+    listed(wire, &[twice, raced]).await
+}
+
+async fn create_twice(wire: &Wire, key: &ObjectKey) -> Result<()> {
+    if wire.create(key, Bytes::from_static(b"first")).await?.value != Created::Created {
+        return Err(refused("it says of a new name that it is taken"));
+    }
+    if read(wire, key).await?.as_deref() != Some(b"first") {
+        return Err(refused("what was just written cannot be read"));
+    }
+    if wire.create(key, Bytes::from_static(b"second")).await?.value != Created::Exists {
+        return Err(refused("it creates a name that is taken"));
+    }
+    match read(wire, key).await?.as_deref() {
+        Some(b"first") => Ok(()),
+        _ => Err(refused("a second create of a name replaced the first")),
+    }
+}
+
+async fn race(wire: &Wire, key: &ObjectKey) -> Result<()> {
+    let racers = (0..RACERS).map(|racer| async move {
+        let reply = wire.create(key, Bytes::copy_from_slice(&[racer; 100])).await?;
+        Ok::<_, Error>((reply.value == Created::Created).then_some(racer))
+    });
+    let outcomes: Vec<Option<u8>> = join_all(racers).await.into_iter().collect::<Result<_>>()?;
+    let winners: Vec<u8> = outcomes.into_iter().flatten().collect();
+    match (winners.as_slice(), read(wire, key).await?) {
+        ([winner], Some(there)) if there.as_ref() == [*winner; 100] => Ok(()),
+        ([_], _) => {
+            Err(refused("of several that create a name at once, one is told that it won and another's bytes are there"))
+        }
+        ([], _) => Err(refused("of several that create a name at once, none is told that it won")),
+        (_, _) => Err(refused("of several that create a name at once, more than one is told that it won")),
+    }
+}
+
+async fn listed(wire: &Wire, keys: &[&ObjectKey]) -> Result<()> {
+    for key in keys {
+        let (Some(record), Some(name)) = (key.folder(), key.parts().nth(1)) else {
+            continue;
+        };
+        let folder = ObjectKey::new(record.as_str())?.folder().unwrap_or(crate::storage::Folder::ROOT);
+        // Asked for what comes right before the name, any page size shows it.
+        let before = &name[..name.len() - 1];
+        if !wire.list(&folder, Some(before)).await?.value.names.iter().any(|listed| listed == name) {
+            return Err(refused("what was just written is not listed"));
+        }
+    }
+    Ok(())
+}
+
+async fn gone(wire: &Wire, key: &ObjectKey) -> Result<()> {
+    match read(wire, key).await? {
+        None => Ok(()),
+        Some(_) => Err(refused("what was deleted can still be read")),
+    }
+}
+
+async fn read(wire: &Wire, key: &ObjectKey) -> Result<Option<Bytes>> {
+    Ok(wire.get(key, MAX_RECORD).await?.value)
+}
+
+fn refused(why: &'static str) -> Error {
+    let message = format!("this storage cannot hold a store safely: {why}; choose another");
+    Error::new(ErrorKind::Unsupported, message).with_operation("probe")
+}

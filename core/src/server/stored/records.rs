@@ -1,0 +1,73 @@
+//! Numbered records, created once: how each is written, read back and found.
+
+use std::str::FromStr;
+
+use bytes::Bytes;
+
+use super::wire::Wire;
+use crate::error::{Error, ErrorKind, Outcome, Result};
+use crate::format::MAX_RECORD;
+use crate::storage::{Created, Folder, ObjectKey, Reply};
+
+/// What lies under a name after we tried to create it.
+pub(super) enum Fate {
+    /// Our bytes.
+    Mine,
+    /// Other bytes.
+    Another,
+    /// The server says that something is there, and shows nothing.
+    Hidden,
+}
+
+/// Creates a record, and resolves every doubt by reading back. The same bytes go to the same name again, within bounds.
+///
+/// An error has the outcome `Unknown` if any of the tries may have landed or may still land.
+pub(super) async fn create(wire: &Wire, key: &ObjectKey, bytes: &Bytes) -> Result<Reply<Fate>> {
+    if bytes.len() as u64 > MAX_RECORD {
+        return Err(Error::new(ErrorKind::Invalid, "a record has at most 1 MiB").with_key(key));
+    }
+    let mut doubt = false;
+    let mut tried = 0;
+    loop {
+        tried += 1;
+        let failure = match wire.create(key, bytes.clone()).await {
+            Ok(Reply { value: Created::Created, time }) => return Ok(Reply { value: Fate::Mine, time }),
+            Ok(_) => None,
+            Err(error) => Some(error),
+        };
+        doubt |= failure.as_ref().is_none_or(|error| error.outcome() == Outcome::Unknown);
+        if doubt {
+            let found = wire.get(key, MAX_RECORD).await.map_err(|error| error.with_outcome(Outcome::Unknown))?;
+            if let Some(there) = found.value {
+                let value = if there == *bytes { Fate::Mine } else { Fate::Another };
+                return Ok(Reply { value, time: found.time });
+            }
+        }
+        let Some(error) = failure else {
+            match wire.pause(tried) {
+                Some(pause) => wire.runtime().sleep(pause).await,
+                None => return Ok(Reply::new(Fate::Hidden)),
+            }
+            continue;
+        };
+        match wire.pause_after(&error, tried) {
+            Some(pause) => wire.runtime().sleep(pause).await,
+            None if doubt => return Err(error.with_outcome(Outcome::Unknown)),
+            None => return Err(error),
+        }
+    }
+}
+
+/// The greatest number among the names in a folder; names that are no numbers do not count.
+pub(super) async fn newest<N: FromStr + Ord>(wire: &Wire, folder: &Folder) -> Result<Option<N>> {
+    let mut newest = None;
+    let mut after: Option<String> = None;
+    loop {
+        let page = wire.list(folder, after.as_deref()).await?.value;
+        newest = page.names.iter().filter_map(|name| name.parse().ok()).max().max(newest);
+        match page.names.last() {
+            Some(last) if page.more => after = Some(last.clone()),
+            _ => return Ok(newest),
+        }
+    }
+}

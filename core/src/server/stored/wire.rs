@@ -1,0 +1,132 @@
+//! The way to the storage: counted, traced, and retried in one place.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tracing::{Instrument as _, debug, debug_span};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::runtime::{Runtime, jittered};
+use crate::server::Traffic;
+use crate::storage::{ByteRange, Capabilities, Created, Folder, Listing, ObjectKey, Payload, Reply, Storage};
+
+/// How often a request is sent at the most.
+const TRIES: u32 = 5;
+/// The pause after the first failure; it doubles.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+/// The longest that a server may ask us to wait before we give its error to the caller instead.
+const MAX_PAUSE: Duration = Duration::from_secs(20);
+
+pub(super) struct Wire {
+    storage: Arc<dyn Storage>,
+    runtime: Arc<dyn Runtime>,
+    requests: AtomicU64,
+    bytes_up: AtomicU64,
+    bytes_down: AtomicU64,
+}
+
+impl Wire {
+    pub(super) fn new(storage: Arc<dyn Storage>, runtime: Arc<dyn Runtime>) -> Self {
+        let zero = || AtomicU64::new(0);
+        Self { storage, runtime, requests: zero(), bytes_up: zero(), bytes_down: zero() }
+    }
+
+    pub(super) fn runtime(&self) -> &dyn Runtime {
+        &*self.runtime
+    }
+
+    pub(super) fn capabilities(&self) -> Capabilities {
+        self.storage.capabilities()
+    }
+
+    pub(super) fn traffic(&self) -> Traffic {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Traffic { requests: read(&self.requests), bytes_up: read(&self.bytes_up), bytes_down: read(&self.bytes_down) }
+    }
+
+    /// One `create`, sent once.
+    pub(super) async fn create(&self, key: &ObjectKey, bytes: Bytes) -> Result<Reply<Created>> {
+        let size = bytes.len();
+        self.counted("create", key, size, self.storage.create(key, bytes)).await
+    }
+
+    /// Stores an object with a unique name.
+    pub(super) async fn put(&self, key: &ObjectKey, parts: &[Bytes]) -> Result<Reply<()>> {
+        let size = parts.iter().map(Bytes::len).sum();
+        let send = || self.counted("put", key, size, self.storage.put(key, Payload::from_parts(parts.to_vec())));
+        self.retried(send).await
+    }
+
+    /// Reads a whole object of at most `limit` bytes.
+    pub(super) async fn get(&self, key: &ObjectKey, limit: u64) -> Result<Reply<Option<Bytes>>> {
+        self.retried(|| self.counted("get", key, 0, self.read(key, limit))).await
+    }
+
+    async fn read(&self, key: &ObjectKey, limit: u64) -> Result<Reply<Option<Bytes>>> {
+        let Reply { value, time } = self.storage.get(key, ByteRange::ALL).await?;
+        let bytes = match value {
+            Some(object) => Some(object.read(limit).await?),
+            None => None,
+        };
+        self.bytes_down.fetch_add(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64), Ordering::Relaxed);
+        Ok(Reply { value: bytes, time })
+    }
+
+    pub(super) async fn list(&self, folder: &Folder, after: Option<&str>) -> Result<Reply<Listing>> {
+        self.retried(|| self.counted("list", folder, 0, self.storage.list(folder, after))).await
+    }
+
+    pub(super) async fn delete(&self, key: &ObjectKey) -> Result<Reply<()>> {
+        self.retried(|| self.counted("delete", key, 0, self.storage.delete(key))).await
+    }
+
+    async fn counted<T>(
+        &self,
+        operation: &'static str,
+        key: &(impl fmt::Display + Sync),
+        size: usize,
+        request: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        self.bytes_up.fetch_add(size as u64, Ordering::Relaxed);
+        let span = debug_span!("storage", operation, %key, size);
+        let result = request.instrument(span).await;
+        result.map_err(|error| error.with_operation(operation).with_key(key))
+    }
+
+    /// Repeats a request that may be repeated while it fails in a way that passes.
+    async fn retried<T, F: Future<Output = Result<T>>>(&self, send: impl Fn() -> F) -> Result<T> {
+        let mut tried = 1;
+        loop {
+            let error = match send().await {
+                Ok(value) => return Ok(value),
+                Err(error) => error,
+            };
+            let Some(pause) = self.pause_after(&error, tried) else {
+                return Err(error);
+            };
+            debug!(%error, tried, "trying again");
+            self.runtime.sleep(pause).await;
+            tried += 1;
+        }
+    }
+
+    /// How long to wait before the next try after this failure; `None` if there should be none.
+    pub(super) fn pause_after(&self, error: &Error, tried: u32) -> Option<Duration> {
+        if error.kind() != ErrorKind::Unavailable {
+            return None;
+        }
+        let own = self.pause(tried)?;
+        let pause = error.retry_after().map_or(own, |asked| asked.max(own));
+        (pause <= MAX_PAUSE).then_some(pause)
+    }
+
+    /// How long to wait before the next try; `None` after the last.
+    pub(super) fn pause(&self, tried: u32) -> Option<Duration> {
+        (tried < TRIES).then(|| jittered(self.runtime(), FIRST_PAUSE * (1 << tried)))
+    }
+}

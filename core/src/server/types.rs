@@ -1,0 +1,315 @@
+//! What goes into a server and what comes out.
+
+use std::ops::Sub;
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::format::{LeaseKind, SegmentRef};
+use crate::model::{AttemptNumber, Change, ClientId, FencingToken, Hash, MetadataVersion, Nonce, Sequence, StoreId};
+use crate::runtime::Ticks;
+use crate::storage::ServerTime;
+
+/// What a store is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoreInfo {
+    /// Its identity.
+    pub id: StoreId,
+    /// How long at least an entry is kept after a snapshot covers it.
+    pub retention: Duration,
+    /// BLAKE3 of its stored `format`: what entry 1 names as the entry before.
+    pub hash: Hash,
+}
+
+/// How to initialise a store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StoreOptions {
+    /// How long at least an entry is kept after a snapshot covers it; 30 days by default.
+    pub retention: Duration,
+    /// Whether to probe the storage first; on by default, and off only for tests of what comes after.
+    pub probe: bool,
+}
+
+impl Default for StoreOptions {
+    fn default() -> Self {
+        Self { retention: Duration::from_secs(30 * 24 * 3600), probe: true }
+    }
+}
+
+impl StoreOptions {
+    /// Sets how long at least an entry is kept after a snapshot covers it.
+    pub fn with_retention(mut self, retention: Duration) -> Self {
+        self.retention = retention;
+        self
+    }
+
+    /// Says whether to probe the storage first.
+    pub fn with_probe(mut self, probe: bool) -> Self {
+        self.probe = probe;
+        self
+    }
+}
+
+/// A place in the log: an entry's number and hash, or the store's beginning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tip {
+    /// The entry's number; `None` before the first.
+    pub sequence: Option<Sequence>,
+    /// The entry's hash, or that of `format`.
+    pub hash: Hash,
+    /// The entry's time, which the next one's is never before.
+    pub time: Option<ServerTime>,
+}
+
+impl Tip {
+    /// The place before the first entry of a store.
+    pub const fn beginning(store: &StoreInfo) -> Self {
+        Self { sequence: None, hash: store.hash, time: None }
+    }
+
+    /// The number of the entry, 0 for none.
+    pub fn number(&self) -> u64 {
+        self.sequence.map_or(0, Sequence::get)
+    }
+
+    /// The number of the next entry.
+    pub fn next(&self) -> crate::error::Result<Sequence> {
+        self.sequence.map_or(Ok(Sequence::FIRST), Sequence::next)
+    }
+}
+
+/// Who writes an entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Author {
+    /// The client.
+    pub client: ClientId,
+    /// Its number for this attempt.
+    pub attempt: AttemptNumber,
+    /// The lease it works under, if any.
+    pub lease: Option<FencingToken>,
+    /// The newest server time it has seen.
+    pub time: Option<ServerTime>,
+}
+
+/// What an entry does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Content {
+    /// These changes.
+    Changes(Vec<Change>),
+    /// The changes of these segments, in order.
+    Segments(Vec<SegmentRef>),
+    /// It names a snapshot's segments; it changes no document.
+    Snapshot,
+    /// A collection began; it changes no document.
+    Collect,
+    /// The domain ended here.
+    Drop,
+}
+
+/// A committed entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Its number.
+    pub sequence: Sequence,
+    /// BLAKE3 of its stored bytes.
+    pub hash: Hash,
+    /// The hash of the entry before, or of `format`.
+    pub previous: Hash,
+    /// Who wrote it.
+    pub client: ClientId,
+    /// That client's number for the attempt.
+    pub attempt: AttemptNumber,
+    /// The fencing token it was written under, if any.
+    pub lease: Option<FencingToken>,
+    /// The newest server time its writer had seen: it never goes back along the log.
+    pub time: Option<ServerTime>,
+    /// Its stored bytes.
+    pub size: u64,
+    /// What it does.
+    pub content: Content,
+}
+
+impl Entry {
+    /// The place in the log that this entry is.
+    pub fn tip(&self) -> Tip {
+        Tip { sequence: Some(self.sequence), hash: self.hash, time: self.time }
+    }
+}
+
+/// Changes that wait for their commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Staged {
+    /// The writer's checkpoint when they were staged.
+    pub checkpoint: u64,
+    /// What the entry will hold.
+    pub content: Content,
+}
+
+/// An entry that was not sent yet.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Prepared {
+    /// The number it is for.
+    pub sequence: Sequence,
+    /// BLAKE3 of `bytes`.
+    pub hash: Hash,
+    /// What will be stored.
+    pub bytes: Bytes,
+}
+
+impl std::fmt::Debug for Prepared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Prepared")
+            .field("sequence", &self.sequence)
+            .field("hash", &self.hash)
+            .field("bytes", &self.bytes.len())
+            .finish()
+    }
+}
+
+/// How a commit was decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// The entry is in the log.
+    Committed,
+    /// Another entry has the number.
+    Taken,
+    /// The number lies at or below the newest snapshot's: only that snapshot can say what became of the entry.
+    BelowFloor,
+}
+
+/// The right to maintain the store for a while. Its time is the holder's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// The fencing token: the number of the record that granted or renewed it.
+    pub token: FencingToken,
+    /// The random identity of the grant.
+    pub nonce: Nonce,
+    /// When it ends, on the holder's clock: counted from before the request was sent.
+    pub until: Ticks,
+    /// For how long it was granted.
+    pub ttl: Duration,
+    /// Why.
+    pub purpose: String,
+}
+
+impl Lease {
+    /// Whether its time is up.
+    pub fn expired(&self, now: Ticks) -> bool {
+        now >= self.until
+    }
+}
+
+/// When a watcher first saw a lease record: kept between calls and restarts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sighting {
+    /// The record.
+    pub token: FencingToken,
+    /// When it was first seen, on the watcher's clock.
+    pub at: Ticks,
+    /// The boot that the clock counts in.
+    pub boot: String,
+}
+
+/// A call for the lease.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LockRequest {
+    /// Why, for whoever has to wait: at most 200 characters.
+    pub purpose: String,
+    /// For how long; 30 seconds by default, between 1 second and 1 hour.
+    pub ttl: Duration,
+    /// The caller's last sighting of a lease that it waits for.
+    pub sighting: Option<Sighting>,
+    /// Take it from whoever holds it. Only for a user who knows that the holder is gone.
+    pub force: bool,
+}
+
+impl LockRequest {
+    /// A call for 30 seconds.
+    pub fn new(purpose: impl Into<String>) -> Self {
+        Self { purpose: purpose.into(), ttl: Duration::from_secs(30), sighting: None, force: false }
+    }
+
+    /// Sets for how long.
+    pub fn with_ttl(mut self, ttl: Duration) -> Self {
+        self.ttl = ttl;
+        self
+    }
+
+    /// Sets the last sighting.
+    pub fn with_sighting(mut self, sighting: Option<Sighting>) -> Self {
+        self.sighting = sighting;
+        self
+    }
+
+    /// Takes it from whoever holds it.
+    pub fn with_force(mut self) -> Self {
+        self.force = true;
+        self
+    }
+}
+
+/// How a call for the lease was decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Locked {
+    /// The caller has it.
+    Granted(Lease),
+    /// Somebody else has it.
+    Held(Held),
+}
+
+/// Somebody else's lease.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// The newest record.
+    pub kind: LeaseKind,
+    /// Why, in the holder's words.
+    pub purpose: String,
+    /// For how long it was granted.
+    pub ttl: Duration,
+    /// When this caller first saw it: give it back with the next call.
+    pub sighting: Sighting,
+    /// After how long it will count as stale, if no new record comes.
+    pub remaining: Duration,
+}
+
+/// A version of a piece of metadata.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Metadata {
+    /// Its number.
+    pub version: MetadataVersion,
+    /// What the app stored.
+    pub bytes: Bytes,
+}
+
+impl std::fmt::Debug for Metadata {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Metadata").field("version", &self.version).field("bytes", &self.bytes.len()).finish()
+    }
+}
+
+/// Requests and bytes, counted at the storage call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Traffic {
+    /// Storage calls.
+    pub requests: u64,
+    /// Object bytes sent.
+    pub bytes_up: u64,
+    /// Object bytes received.
+    pub bytes_down: u64,
+}
+
+impl Sub for Traffic {
+    type Output = Self;
+
+    fn sub(self, earlier: Self) -> Self {
+        Self {
+            requests: self.requests - earlier.requests,
+            bytes_up: self.bytes_up - earlier.bytes_up,
+            bytes_down: self.bytes_down - earlier.bytes_down,
+        }
+    }
+}
