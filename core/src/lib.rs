@@ -7,12 +7,14 @@
 //! | --- | --- |
 //! | [`model`] | documents, changes, numbers and identities |
 //! | [`storage`] | what a backend provides: the trait an adapter author writes, and the storage in memory |
+//! | [`engine`] | the sync engine: what an app holds and calls |
 //! | [`server`] | the shared database: the trait, and its implementation over any storage |
 //! | [`format`] | what lies on the server, to the byte |
 //! | [`replica`] | one device's local state: the trait, and the replica in memory |
 //! | [`runtime`] | time, randomness, waiting and threads |
 //! | [`error`] | the one error type |
 
+pub mod engine;
 pub mod error;
 pub mod format;
 pub mod model;
@@ -21,6 +23,10 @@ pub mod runtime;
 pub mod server;
 pub mod storage;
 
+#[doc(inline)]
+pub use engine::{
+    Client, ClientBuilder, Effect, LockPolicy, Observer, OpenMode, Phase, Plan, Planned, Progress, Resolver, Status, SyncReport,
+};
 #[doc(inline)]
 pub use error::{Error, ErrorKind, Outcome, Result};
 #[doc(inline)]

@@ -1,0 +1,172 @@
+//! Opening: is this still the store that the replica knows? (I10)
+
+use std::time::Duration;
+
+use futures::future::try_join;
+
+use super::options::OpenMode;
+use super::report::Phase;
+use super::session::{Session, Verified};
+use super::state::Known;
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::Sequence;
+use crate::server::{Entry, StoreInfo, Tip};
+use crate::storage::Reply;
+
+/// For how long a client that stays open polls without looking at its checkpoint again.
+const TRUST: Duration = Duration::from_secs(600);
+/// How old the last valid read may be before a push looks at the checkpoint again.
+const FRESH: Duration = Duration::from_secs(120);
+
+type Reading = Reply<Option<Entry>>;
+
+impl Session<'_> {
+    /// Checks the store, and gives the replies of the first poll.
+    pub(super) async fn open(&mut self) -> Result<Vec<Reading>> {
+        self.progress(Phase::Open, 0, None, 0);
+        let next = match &self.state.store {
+            Some(known) => known.tip.next()?,
+            None => Sequence::FIRST,
+        };
+        if self.trusted(TRUST) {
+            return self.client.server.changes_read(next, 1).await;
+        }
+        let at = self.now();
+        let first = match &self.state.store {
+            Some(known) => self.reopen(known.clone()).await?,
+            None => self.join().await?,
+        };
+        self.verified = Some(Verified { tip: self.tip()?, at });
+        Ok(first)
+    }
+
+    /// Whether the checkpoint was seen in the store less than `age` ago.
+    fn trusted(&self, age: Duration) -> bool {
+        let tip = self.state.store.as_ref().map(|known| known.tip);
+        self.verified.is_some_and(|verified| Some(verified.tip) == tip && self.now().since(verified.at) < age)
+    }
+
+    /// Before a push: if the last valid read is old, looks at the checkpoint once more.
+    pub(super) async fn freshen(&mut self) -> Result<()> {
+        if self.trusted(FRESH) {
+            return Ok(());
+        }
+        let (at, known) = (self.now(), self.state.known()?.clone());
+        self.reopen(known).await?;
+        self.verified = Some(Verified { tip: self.tip()?, at });
+        Ok(())
+    }
+
+    /// The checkpoint moved to what was just read or written.
+    pub(super) fn moved(&mut self) -> Result<()> {
+        self.verified = Some(Verified { tip: self.tip()?, at: self.now() });
+        Ok(())
+    }
+
+    async fn reopen(&self, known: Known) -> Result<Vec<Reading>> {
+        let server = &self.client.server;
+        let Some(sequence) = known.tip.sequence else {
+            let (store, first) = try_join(server.store(), server.changes_read(Sequence::FIRST, 1)).await?;
+            same_store(&known, store.value.as_ref())?;
+            return Ok(first);
+        };
+        let (store, mut replies) = try_join(server.store(), server.changes_read(sequence, 2)).await?;
+        same_store(&known, store.value.as_ref())?;
+        let poll = replies.split_off(1);
+        let (mine, next) = (replies.pop().and_then(|reply| reply.value), poll.first().and_then(|r| r.value.as_ref()));
+        self.same_history(&known, sequence, mine.as_ref(), next).await?;
+        Ok(poll)
+    }
+
+    /// Whether the entry at the checkpoint is the one that was applied, or gone for a good reason.
+    async fn same_history(
+        &self,
+        known: &Known,
+        sequence: Sequence,
+        mine: Option<&Entry>,
+        next: Option<&Entry>,
+    ) -> Result<()> {
+        if let Some(mine) = mine {
+            return if mine.hash == known.tip.hash { Ok(()) } else { Err(replaced(HISTORY, sequence)) };
+        }
+        if next.is_some_and(|next| next.previous == known.tip.hash) {
+            return Ok(());
+        }
+        match self.client.server.floor().await? {
+            Some(newest) if newest == sequence => Ok(()),
+            Some(newest) if newest > sequence => Err(needs_snapshot(newest)),
+            _ => Err(replaced(ROLLED_BACK, sequence)),
+        }
+    }
+
+    /// A replica that belongs to no store yet.
+    async fn join(&mut self) -> Result<Vec<Reading>> {
+        let server = &self.client.server;
+        let (store, first) = try_join(server.store(), server.changes_read(Sequence::FIRST, 1)).await?;
+        let (info, first) = match (store.value, self.client.mode) {
+            (Some(info), _) => (info, first),
+            (None, OpenMode::CreateOrJoin) => {
+                self.report.initialized = true;
+                let info = server.initialize(&self.client.store_options).await?;
+                (info, server.changes_read(Sequence::FIRST, 1).await?)
+            }
+            (None, OpenMode::Join) => {
+                return Err(Error::new(ErrorKind::Missing, "there is no store here to join").with_operation("open"));
+            }
+        };
+        self.state.store = Some(Known::new(&info));
+        Ok(first)
+    }
+
+    /// The floor, where a reply does not count by itself. `number` is the lowest that has to be above the snapshot.
+    pub(super) async fn above_floor(&self, number: Sequence) -> Result<()> {
+        match self.client.server.floor().await? {
+            Some(newest) if newest >= number => Err(needs_snapshot(newest)),
+            _ => Ok(()),
+        }
+    }
+
+    /// An entry that does not follow on the checkpoint: trimmed beneath us, or another history.
+    pub(super) async fn broken_chain(&self, number: Sequence) -> Error {
+        match self.client.server.floor().await {
+            Ok(Some(newest)) if newest >= number => needs_snapshot(newest),
+            Ok(_) => replaced(HISTORY, number),
+            Err(error) => error,
+        }
+    }
+}
+
+const GONE: &str = "the store that this replica belongs to is not here any more: it was emptied, moved or not mounted; \
+                    nothing was changed. Bring it back, or detach this replica and join anew";
+const ANOTHER: &str = "another store lies here than the one this replica belongs to; nothing was changed. Check the \
+                       address, or detach this replica and join anew";
+const HISTORY: &str = "the store has another history than this replica has seen: it was reset or forked, or an older \
+                       copy was written to; nothing was changed. Detach this replica and join anew";
+const ROLLED_BACK: &str = "the store lacks entries that this replica has seen: an older copy was put in its place; \
+                           nothing was changed. Bring the newer one back, or detach this replica and join anew";
+
+fn same_store(known: &Known, found: Option<&StoreInfo>) -> Result<()> {
+    let error = |what| Error::new(ErrorKind::Replaced, what).with_operation("open");
+    match found {
+        None => Err(error(GONE)),
+        Some(found) if found.id != known.id || found.hash != known.hash => {
+            Err(error(ANOTHER).with_expected(known.id, found.id))
+        }
+        Some(_) => Ok(()),
+    }
+}
+
+fn replaced(what: &'static str, number: Sequence) -> Error {
+    Error::new(ErrorKind::Replaced, what).with_operation("open").with_key(format_args!("entry {}", number.get()))
+}
+
+pub(super) fn needs_snapshot(newest: Sequence) -> Error {
+    let what = "entries that this replica needs were compacted into a snapshot, which this version of longshore cannot \
+                read: use a newer one; nothing was changed";
+    Error::new(ErrorKind::Unsupported, what).with_operation("pull").with_key(format_args!("snapshot {}", newest.get()))
+}
+
+/// The place before which nothing of ours can be missing.
+pub(super) fn after(tip: &Tip, entries: &[Entry]) -> Tip {
+    entries.last().map_or(*tip, Entry::tip)
+}

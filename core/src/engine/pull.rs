@@ -1,0 +1,310 @@
+//! Pulling: reading on from the checkpoint, and applying whole entries.
+
+use std::collections::BTreeMap;
+
+use super::open::after;
+use super::report::Phase;
+use super::session::Session;
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{Base, Change, DocumentId, Sequence};
+use crate::replica::{Applied, Digest, Outbox, PendingRow, Step};
+use crate::runtime::{jittered, new_client_id};
+use crate::server::{Content, Entry, Tip};
+use crate::storage::{Reply, ServerTime};
+
+/// The widest read-ahead, in entries.
+const WIDEST: usize = 64;
+/// Stored bytes of entries that are gathered before they are applied.
+const GATHER: u64 = 8 << 20;
+/// How often an entry that is missing below a present one is looked for.
+const PATIENCE: u32 = 5;
+/// How often a batch is decided anew because the app wrote meanwhile.
+const STALE_LIMIT: usize = 1000;
+
+type Reading = Reply<Option<Entry>>;
+
+/// What a round of reading gave.
+#[derive(Default)]
+struct Gathered {
+    entries: Vec<Entry>,
+    bytes: u64,
+    /// The lowest number whose reply does not count by itself.
+    doubtful: Option<Sequence>,
+    end: End,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum End {
+    #[default]
+    Open,
+    /// Nothing at the next number, at this time.
+    Head(Option<ServerTime>),
+    /// Nothing at the next number, and something behind it.
+    Hole,
+}
+
+impl Gathered {
+    /// Takes replies in, up to the first that has no entry, or up to the entry `last`.
+    fn take(&mut self, session: &Session<'_>, replies: Vec<Reading>, from: Sequence) -> Result<()> {
+        let mut number = from;
+        for Reply { value, time } in replies {
+            if session.beyond_agreed(number) {
+                break;
+            }
+            match (value, self.end) {
+                (Some(_), End::Head(_)) => self.end = End::Hole,
+                (Some(entry), End::Open) => {
+                    self.doubt(session, number, time)?;
+                    self.bytes += entry.size;
+                    self.entries.push(entry);
+                }
+                (None, End::Open) => {
+                    self.doubt(session, number, time)?;
+                    self.end = End::Head(time);
+                }
+                _ => {}
+            }
+            number = number.next()?;
+        }
+        Ok(())
+    }
+
+    fn doubt(&mut self, session: &Session<'_>, number: Sequence, time: Option<ServerTime>) -> Result<()> {
+        if !session.state.known()?.counts(time) {
+            self.doubtful.get_or_insert(number);
+        }
+        Ok(())
+    }
+}
+
+impl Session<'_> {
+    /// Reads on from the checkpoint until nothing more is there, widening the read-ahead while entries keep coming.
+    pub(super) async fn pull(&mut self, first: Vec<Reading>) -> Result<()> {
+        let mut gathered = Gathered::default();
+        let (mut replies, mut width, mut holes) = (first, 1, 0);
+        loop {
+            let from = after(&self.tip()?, &gathered.entries).next()?;
+            replies.iter().try_for_each(|reply| self.saw(reply.time))?;
+            gathered.take(self, replies, from)?;
+            self.check_chain(&gathered.entries).await?;
+            if gathered.end != End::Open || gathered.bytes >= GATHER || self.at_agreed(&after(&self.tip()?, &gathered.entries)) {
+                let done = std::mem::take(&mut gathered);
+                let end = done.end;
+                self.flush(done).await?;
+                match end {
+                    End::Head(time) => return self.head(time),
+                    End::Hole => self.wait_for_hole(&mut holes).await?,
+                    End::Open if self.at_agreed(&self.tip()?) => return Ok(()),
+                    End::Open => {}
+                }
+            }
+            width = if end_is_hole(holes) { 2 } else { (width * 2).min(WIDEST) };
+            let next = after(&self.tip()?, &gathered.entries).next()?;
+            self.keep_lease().await;
+            replies = self.client.server.changes_read(next, width).await?;
+        }
+    }
+
+    fn saw(&mut self, time: Option<ServerTime>) -> Result<()> {
+        self.state.known_mut()?.saw(time);
+        Ok(())
+    }
+
+    fn head(&mut self, time: Option<ServerTime>) -> Result<()> {
+        let known = self.state.known_mut()?;
+        known.head_time = known.head_time.max(time);
+        self.moved()
+    }
+
+    async fn wait_for_hole(&mut self, holes: &mut u32) -> Result<()> {
+        *holes += 1;
+        let number = self.tip()?.next()?;
+        if *holes <= PATIENCE {
+            let pause = std::time::Duration::from_millis(100) * (1 << *holes);
+            self.client.runtime.sleep(jittered(&*self.client.runtime, pause)).await;
+            return Ok(());
+        }
+        self.above_floor(number).await?;
+        let what = "an entry is missing below one that is there: restore it from a backup";
+        Err(Error::new(ErrorKind::Corrupt, what).with_operation("pull").with_key(format_args!("entry {}", number.get())))
+    }
+
+    /// Each entry names the hash of the one before.
+    async fn check_chain(&self, entries: &[Entry]) -> Result<()> {
+        let mut expected = self.tip()?.hash;
+        for entry in entries {
+            if entry.previous != expected {
+                return Err(self.broken_chain(entry.sequence).await);
+            }
+            expected = entry.hash;
+        }
+        Ok(())
+    }
+
+    /// Applies what was gathered, if every reply counts. The bytes applied are those read before the floor was.
+    async fn flush(&mut self, gathered: Gathered) -> Result<()> {
+        if let Some(number) = gathered.doubtful {
+            self.above_floor(number).await?;
+        }
+        let mut run = Vec::new();
+        for entry in gathered.entries {
+            let decisive = self.attempt.as_ref().is_some_and(|open| open.sequence == entry.sequence);
+            if !decisive {
+                run.push(entry);
+                continue;
+            }
+            self.apply_run(std::mem::take(&mut run)).await?;
+            self.decide_attempt(entry).await?;
+        }
+        self.apply_run(run).await
+    }
+
+    /// The entry at the open attempt's number: ours, or another's.
+    async fn decide_attempt(&mut self, entry: Entry) -> Result<()> {
+        if self.attempt.as_ref().is_some_and(|open| open.hash == entry.hash) {
+            return self.committed(entry.tip(), None).await;
+        }
+        self.attempt = None;
+        self.restage = true;
+        self.apply_entries(vec![entry], vec![Step::Abandon]).await
+    }
+
+    async fn apply_run(&mut self, entries: Vec<Entry>) -> Result<()> {
+        if entries.is_empty() { Ok(()) } else { self.apply_entries(entries, Vec::new()).await }
+    }
+
+    /// Moves documents, bases and checkpoint together. If the app wrote meanwhile, everything is decided anew.
+    async fn apply_entries(&mut self, entries: Vec<Entry>, before: Vec<Step>) -> Result<()> {
+        let mut changes = Changes::new();
+        for entry in &entries {
+            self.notice_clone(entry).await?;
+            self.gather(entry, &mut changes).await?;
+            self.state.known_mut()?.advance_to(entry);
+        }
+        for _ in 0..STALE_LIMIT {
+            let outbox = self.outbox_of(&changes).await?;
+            let mut decided = Decided { steps: before.clone(), ..Decided::default() };
+            for (id, versions) in &changes {
+                decided.decide(id, versions, outbox.rows.get(id).map_or(&[][..], Vec::as_slice));
+            }
+            if self.apply(outbox.last_row, decided.steps).await? == Applied::Done {
+                self.report.pulled += decided.stored;
+                self.report.conflicts += decided.conflicts;
+                self.restage |= decided.touched;
+                self.progress(Phase::Pull, self.report.pulled, None, 0);
+                return Ok(());
+            }
+        }
+        Err(Error::new(ErrorKind::Unavailable, "the app writes faster than a sync can follow: try again"))
+    }
+
+    async fn outbox_of(&self, changes: &Changes) -> Result<Outbox> {
+        let all = self.client.replica.outbox(&[]).await?;
+        if self.client.replica.pending_count().await? == 0 {
+            // Rows added since then are above `last_row`: they make the batch stale.
+            return Ok(all);
+        }
+        let ids: Vec<DocumentId> = changes.keys().cloned().collect();
+        self.client.replica.outbox(&ids).await
+    }
+
+    async fn gather(&mut self, entry: &Entry, changes: &mut Changes) -> Result<()> {
+        let mut add = |list: Vec<Change>| {
+            for change in list {
+                changes.entry(change.id.clone()).or_default().push((change, entry.sequence));
+            }
+        };
+        match &entry.content {
+            Content::Changes(list) => add(list.clone()),
+            Content::Segments(segments) => {
+                for segment in segments {
+                    add(self.client.server.segment(segment).await?);
+                }
+            }
+            Content::Collect => self.restage = true,
+            Content::Snapshot => {}
+            Content::Drop => {
+                let what = "this domain was dropped: what it held is gone from the store; nothing was changed here";
+                return Err(Error::new(ErrorKind::Replaced, what).with_operation("pull"));
+            }
+        }
+        Ok(())
+    }
+
+    /// An entry under my name that I never journalled: this replica is a copy, or was restored from a backup.
+    async fn notice_clone(&mut self, entry: &Entry) -> Result<()> {
+        if entry.client != self.state.client || self.client.replica.committed(&entry.hash).await? {
+            return Ok(());
+        }
+        self.state.client = new_client_id(&*self.client.runtime)?;
+        self.state.attempt = None;
+        self.report.cloned = true;
+        Ok(())
+    }
+
+    /// The checkpoint is now the entry of the open attempt.
+    pub(super) async fn committed(&mut self, tip: Tip, time: Option<ServerTime>) -> Result<()> {
+        let Some(attempt) = self.attempt.take() else {
+            return Err(Error::new(ErrorKind::Internal, "no attempt is open"));
+        };
+        let known = self.state.known_mut()?;
+        known.advance(tip);
+        known.saw(time);
+        known.head_time = known.head_time.max(time);
+        self.apply(None, vec![Step::Commit]).await?;
+        self.report.pushed += attempt.rows.len();
+        self.moved()
+    }
+}
+
+const fn end_is_hole(holes: u32) -> bool {
+    holes > 0
+}
+
+/// Per document its changes, in the order of the log.
+type Changes = BTreeMap<DocumentId, Vec<(Change, Sequence)>>;
+
+/// What to do about pulled changes.
+#[derive(Default)]
+struct Decided {
+    steps: Vec<Step>,
+    stored: u64,
+    conflicts: u64,
+    /// Whether a pending row is concerned.
+    touched: bool,
+}
+
+impl Decided {
+    /// A document without pending rows takes its last change. A change that equals a pending row settles that row: it is our
+    /// own from another life, or the same edit made twice. Any other is a conflict.
+    fn decide(&mut self, id: &DocumentId, versions: &[(Change, Sequence)], mut rows: &[PendingRow]) {
+        let mut last: Option<Step> = None;
+        for (change, sequence) in versions {
+            let digest = if rows.is_empty() { None } else { Some(Digest::of(&change.action)) };
+            let equal = digest.and_then(|digest| rows.iter().rposition(|row| row.digest == digest));
+            if let Some(at) = equal {
+                let base = Base { sequence: *sequence, revision: change.revision.clone() };
+                self.steps.push(Step::Settle { id: id.clone(), row: rows[at].row, base });
+                rows = &rows[at + 1..];
+                self.touched = true;
+                last = None;
+                continue;
+            }
+            let (change, sequence) = (change.clone(), *sequence);
+            last = Some(if rows.is_empty() {
+                Step::Store { change, sequence }
+            } else {
+                Step::Conflict { change, sequence }
+            });
+        }
+        match &last {
+            Some(Step::Store { .. }) => self.stored += 1,
+            Some(Step::Conflict { .. }) => {
+                self.conflicts += 1;
+                self.touched = true;
+            }
+            _ => {}
+        }
+        self.steps.extend(last);
+    }
+}

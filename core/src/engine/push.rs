@@ -1,0 +1,178 @@
+//! Pushing: the outbox becomes one entry, journalled before it is sent, and sent until its fate is known.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use futures::stream::{self, StreamExt};
+
+use super::open::needs_snapshot;
+use super::report::Phase;
+use super::session::Session;
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::RowNumber;
+use crate::replica::{Attempt, PendingChange, RowSet, Step};
+use crate::runtime::jittered;
+use crate::server::{Author, Prepared, Staged, Tip, Written};
+use crate::storage::Reply;
+
+/// Body bytes of one page read from the outbox.
+const PAGE: usize = 4 << 20;
+/// Lost races after which the lease is asked for.
+const CONTENDED: u64 = 2;
+/// Lost races after which a sync gives up and reports the store as busy. The outbox keeps everything.
+const GIVE_UP: u64 = 100;
+
+/// What was staged, and the rows it holds.
+struct Load {
+    staged: Staged,
+    rows: RowSet,
+}
+
+impl Session<'_> {
+    /// Settles the open attempt, then commits what is pending now.
+    pub(super) async fn push(&mut self) -> Result<()> {
+        let mut load: Option<Load> = None;
+        let mut lost = 0;
+        loop {
+            let fresh = self.attempt.is_none();
+            if fresh && !self.prepare(&mut load).await? {
+                return Ok(());
+            }
+            if self.send().await? {
+                self.pause_after_contention(lost).await;
+                if fresh {
+                    return Ok(());
+                }
+                continue;
+            }
+            lost += 1;
+            self.report.races_lost += 1;
+            self.catch_up(lost).await?;
+        }
+    }
+
+    /// After a lost race: wait a little, take the lease if it happened often, and pull what won.
+    async fn catch_up(&mut self, lost: u64) -> Result<()> {
+        if self.agreed.is_some() {
+            let what = "another client committed first: make a new plan";
+            return Err(Error::new(ErrorKind::Conflict, what).with_operation("push"));
+        }
+        if lost >= GIVE_UP {
+            let what = "other clients were always faster: try again later; nothing is lost";
+            return Err(Error::new(ErrorKind::Unavailable, what).with_operation("push"));
+        }
+        let pause = Duration::from_millis(20) * (1 << lost.min(6));
+        self.client.runtime.sleep(jittered(&*self.client.runtime, pause)).await;
+        if lost >= CONTENDED {
+            self.lock_for_progress().await?;
+        }
+        let next = self.tip()?.next()?;
+        let replies = self.client.server.changes_read(next, 1).await?;
+        self.pull(replies).await?;
+        self.resolve().await
+    }
+
+    /// After winning under contention others get a chance: longer than one `create` takes.
+    async fn pause_after_contention(&self, lost: u64) {
+        if lost > 0 {
+            self.client.runtime.sleep(self.client.create_time()).await;
+        }
+    }
+
+    /// Journals an attempt at the next number; false if nothing is pending.
+    async fn prepare(&mut self, load: &mut Option<Load>) -> Result<bool> {
+        if load.is_none() || std::mem::take(&mut self.restage) {
+            *load = self.stage().await?;
+            self.restage = false;
+        }
+        let Some(Load { staged, rows }) = load else {
+            return Ok(false);
+        };
+        self.keep_lease().await;
+        let now = self.now();
+        let number = self.state.next_attempt()?;
+        let known = self.state.known()?;
+        let author = Author {
+            client: self.state.client,
+            attempt: number,
+            lease: self.lease.as_ref().filter(|lease| !lease.expired(now)).map(|lease| lease.token),
+            time: known.newest_time,
+        };
+        let Prepared { sequence, hash, bytes } = self.client.server.prepare(&known.tip, &author, staged)?;
+        let attempt = Attempt { number, sequence, hash, bytes, rows: rows.clone() };
+        self.apply(None, vec![Step::Journal(attempt.clone())]).await?;
+        self.attempt = Some(attempt);
+        Ok(true)
+    }
+
+    /// Stages the newest row of each pending document; `None` if there is none.
+    async fn stage(&self) -> Result<Option<Load>> {
+        let Some(last) = self.client.replica.outbox(&[]).await?.last_row else {
+            return Ok(None);
+        };
+        let first = self.client.replica.pending(None, last, PAGE).await?;
+        if first.is_empty() {
+            return Ok(None);
+        }
+        let total = self.client.replica.pending_count().await?;
+        let rows = Mutex::new(Vec::new());
+        let note = |change: &PendingChange| {
+            let mut rows = rows.lock().unwrap_or_else(PoisonError::into_inner);
+            rows.push(change.row);
+            self.progress(Phase::Push, rows.len() as u64, Some(total), change.change.action.len() as u64);
+        };
+        let changes = self.pages(first, last).map(|change| {
+            change.map(|change| {
+                note(&change);
+                change.change
+            })
+        });
+        let staged = self.client.server.put(self.tip()?.number(), changes.boxed()).await?;
+        let rows = rows.into_inner().unwrap_or_else(PoisonError::into_inner).into_iter().collect();
+        Ok(Some(Load { staged, rows }))
+    }
+
+    fn pages(
+        &self,
+        first: Vec<PendingChange>,
+        last: RowNumber,
+    ) -> impl stream::Stream<Item = Result<PendingChange>> + Send {
+        let replica = &self.client.replica;
+        stream::unfold(Some(Ok(first)), move |page| async move {
+            let page = match page? {
+                Ok(page) => page,
+                Err(error) => return Some((vec![Err(error)], None)),
+            };
+            let after = page.last()?.row;
+            let following = if after < last { Some(replica.pending(Some(after), last, PAGE).await) } else { None };
+            Some((page.into_iter().map(Ok).collect(), following))
+        })
+        .flat_map(stream::iter)
+    }
+
+    /// Sends the open attempt; true once it is in the log, false if another entry has its number.
+    async fn send(&mut self) -> Result<bool> {
+        let Some(attempt) = self.attempt.clone() else {
+            return Err(Error::new(ErrorKind::Internal, "no attempt is open"));
+        };
+        self.freshen().await?;
+        let entry = Prepared { sequence: attempt.sequence, hash: attempt.hash, bytes: attempt.bytes };
+        let sent = self.now();
+        let Reply { value, time } = self.client.server.changes_write(&entry).await?;
+        self.client.note_create_time(self.now().since(sent));
+        match value {
+            Written::Taken => Ok(false),
+            Written::BelowFloor => Err(needs_snapshot(attempt.sequence)),
+            Written::Committed => {
+                if !self.state.known()?.counts(time) {
+                    self.above_floor(attempt.sequence).await?;
+                }
+                self.state.known_mut()?.saw(time);
+                let newest = self.state.known()?.newest_time;
+                let tip = Tip { sequence: Some(attempt.sequence), hash: attempt.hash, time: newest };
+                self.committed(tip, time).await?;
+                Ok(true)
+            }
+        }
+    }
+}

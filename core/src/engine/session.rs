@@ -1,0 +1,145 @@
+//! One sync under way: what it knows, and how it moves the replica.
+
+use crate::engine::Client;
+use crate::engine::plan::Plan;
+use crate::engine::report::{Phase, Progress, SyncReport};
+use crate::engine::state::State;
+use crate::error::Result;
+use crate::model::RowNumber;
+use crate::replica::{Applied, Attempt, Batch, Claim, Step};
+use crate::runtime::{Ticks, new_client_id};
+use crate::server::{Lease, Tip, Traffic};
+
+/// One minute: how old the kept time of the last sync may get before a sync without news writes it down.
+const STATUS_LAG: u64 = 60_000;
+
+/// That the store was found to be the known one.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Verified {
+    pub(super) tip: Tip,
+    pub(super) at: Ticks,
+}
+
+pub(super) struct Session<'a> {
+    pub(super) client: &'a Client,
+    pub(super) state: State,
+    /// The state as the replica has it.
+    saved: Option<State>,
+    pub(super) attempt: Option<Attempt>,
+    pub(super) report: SyncReport,
+    pub(super) verified: Option<Verified>,
+    pub(super) lease: Option<Lease>,
+    /// Whether pending rows were settled, answered or put into conflict, or a collection was seen: what was staged from them
+    /// must be staged again.
+    pub(super) restage: bool,
+    /// What the caller agreed to, if it wants exactly that.
+    pub(super) agreed: Option<&'a Plan>,
+    before: Traffic,
+    _claim: Claim,
+}
+
+impl<'a> Session<'a> {
+    pub(super) async fn begin(client: &'a Client, verified: Option<Verified>) -> Result<Session<'a>> {
+        let claim = client.replica.claim().await?;
+        let loaded = client.replica.load().await?;
+        let saved = loaded.state.as_deref().map(State::decode).transpose()?;
+        let state = match &saved {
+            Some(state) => state.clone(),
+            None => State::new(new_client_id(&*client.runtime)?),
+        };
+        for change in client.replica.uncommitted().await? {
+            client.replica.queue(change).await?;
+        }
+        Ok(Session {
+            client,
+            state,
+            saved,
+            attempt: loaded.attempt,
+            report: SyncReport::default(),
+            verified,
+            lease: None,
+            restage: false,
+            agreed: None,
+            before: client.server.traffic(),
+            _claim: claim,
+        })
+    }
+
+    /// Everything a sync does.
+    pub(super) async fn run(&mut self) -> Result<()> {
+        self.lock_if_always().await?;
+        let first = self.open().await?;
+        self.check_agreed().await?;
+        self.pull(first).await?;
+        self.resolve().await?;
+        self.push().await?;
+        self.report.unresolved = self.client.replica.conflicts().await?.len() as u64;
+        self.state.last_synced = Some(self.client.runtime.wall());
+        self.state.last_error = None;
+        self.save_if_worth_it().await?;
+        self.unlock().await
+    }
+
+    /// Does these steps and saves the state with them.
+    pub(super) async fn apply(&mut self, seen: Option<RowNumber>, mut steps: Vec<Step>) -> Result<Applied> {
+        steps.push(Step::State(self.state.encode()?));
+        let applied = self.client.replica.apply(Batch { seen, steps }).await?;
+        if applied == Applied::Done {
+            self.saved = Some(self.state.clone());
+        }
+        Ok(applied)
+    }
+
+    pub(super) async fn save(&mut self) -> Result<()> {
+        self.apply(None, Vec::new()).await.map(drop)
+    }
+
+    /// Saves what changed, unless it is only the time: a sync without news should not write to the disk each time.
+    async fn save_if_worth_it(&mut self) -> Result<()> {
+        let Some(saved) = &self.saved else {
+            return self.save().await;
+        };
+        let lag = self.state.last_synced.unwrap_or(0).abs_diff(saved.last_synced.unwrap_or(0));
+        let mut same = saved.clone();
+        same.last_synced = self.state.last_synced;
+        if let (Some(same), Some(now)) = (&mut same.store, &self.state.store) {
+            (same.head_time, same.newest_time) = (now.head_time, now.newest_time);
+        }
+        if same == self.state && lag < STATUS_LAG { Ok(()) } else { self.save().await }
+    }
+
+    /// Writes down why the sync failed, for the status. If that fails too, the error itself still reaches the caller.
+    pub(super) async fn remember_failure(&mut self, error: &crate::error::Error) {
+        if let Some(saved) = &self.saved {
+            self.state = saved.clone();
+        }
+        self.state.last_error = Some(error.to_string());
+        if let Err(error) = self.save().await {
+            tracing::warn!(%error, "the failure could not be written down");
+        }
+    }
+
+    pub(super) fn tip(&self) -> Result<Tip> {
+        Ok(self.state.known()?.tip)
+    }
+
+    pub(super) fn now(&self) -> Ticks {
+        self.client.runtime.now()
+    }
+
+    pub(super) fn progress(&self, phase: Phase, done: u64, total: Option<u64>, bytes: u64) {
+        if let Some(observer) = &self.client.observer {
+            observer.progress(Progress { phase, done, total, bytes });
+        }
+    }
+
+    /// The report, with the traffic of this sync.
+    pub(super) fn finish(&self) -> SyncReport {
+        let traffic = self.client.server.traffic() - self.before;
+        let mut report = self.report.clone();
+        report.checkpoint = self.state.store.as_ref().and_then(|known| known.tip.sequence);
+        (report.requests, report.bytes_up, report.bytes_down) =
+            (traffic.requests, traffic.bytes_up, traffic.bytes_down);
+        report
+    }
+}
