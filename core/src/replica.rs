@@ -231,7 +231,7 @@ pub enum Version {
 /// What both sides of a conflict started from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BaseVersion {
-    /// Neither knew the document: both created it.
+    /// The document was not there: both created it, or created it again after its deletion.
     New,
     /// This document.
     Known(Document),
@@ -312,7 +312,9 @@ pub enum Step {
         /// The entry that holds it.
         sequence: Sequence,
     },
-    /// The app's answer to a recorded conflict; never `Later`. It is stale unless `row` is still the newest of the document.
+    /// The app's answer to a recorded conflict; never `Later`. The batch is stale unless `row` is still the newest of the
+    /// document and its conflict is still recorded; `Invalid` if [`Answer::KeepBoth`] names a document that exists. What stays
+    /// pending is based on the remote version from now on.
     Answer {
         /// The document.
         id: DocumentId,
@@ -323,14 +325,17 @@ pub enum Step {
     },
     /// Makes this the one attempt whose outcome is open.
     Journal(Attempt),
-    /// The open attempt is in the log: each of its rows is dropped as by `Settle` with the attempt's number and the row's own
-    /// revision, and its hash stays journalled. No attempt is open any more.
+    /// The open attempt is in the log: each of its rows that is still there is dropped as by `Settle` with the attempt's
+    /// sequence and the row's own revision, and its hash stays journalled. No attempt is open any more.
     Commit,
     /// The open attempt will never be in the log. Its rows stay. No attempt is open any more.
     Abandon,
 }
 
 /// Steps that become durable together.
+///
+/// A step that the present rows cannot bear is a defect of the engine, and `Internal`: a `Store` over pending rows that the
+/// engine has seen, a `Conflict` without any, a `Settle` of a row that is not there, a `Commit` without an open attempt.
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
     /// The highest row number that the engine had seen when it decided. If a document of a `Store`, `Settle` or `Conflict`
@@ -360,7 +365,7 @@ pub trait Replica: fmt::Debug + Send + Sync {
     async fn load(&self) -> Result<Loaded>;
 
     /// Stores an app's change and its outbox row, and says the row's number. The replica fills in the base: the entry its
-    /// document is from.
+    /// document is from. Deleting an absent document is a row too: the log may have it.
     async fn queue(&self, change: Change) -> Result<RowNumber>;
 
     /// Changes in the app's own store that the outbox may lack, deletions included; asked once at the start of a sync, and
@@ -368,8 +373,9 @@ pub trait Replica: fmt::Debug + Send + Sync {
     async fn uncommitted(&self) -> Result<Vec<Change>>;
 
     /// Pending changes in the order of their rows: only the newest row of each document, only rows after `after` and up to
-    /// and including `last`, none of a document with a recorded conflict. At least one if there is one; then as many as have
-    /// `bytes` bytes of bodies. Each body is the one of its row, not of a later one.
+    /// and including `last`, none of a document with a recorded conflict. A document whose newest row is after `last` is left
+    /// out: its earlier body may be gone. At least one if there is one; then as many as have `bytes` bytes of ids and bodies
+    /// together. Each body is the one of its row, not of a later one.
     async fn pending(&self, after: Option<RowNumber>, last: RowNumber, bytes: usize) -> Result<Vec<PendingChange>>;
 
     /// The outbox rows of these documents.
