@@ -1,1 +1,39 @@
-//! Keeps an app's documents in step.
+//! Keeps an app's documents in step on all its devices, through storage that its user already has.
+//!
+//! ```
+//! use longshore::{Client, Document, SqliteReplica};
+//! use std::sync::Arc;
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> longshore::Result<()> {
+//! # let folder = tempfile::tempdir().unwrap();
+//! # let url = longshore::file_url(&folder.path().join("store"));
+//! # let database = folder.path().join("notes.db");
+//! let replica = Arc::new(SqliteReplica::open(database)?);
+//! replica.put(Document::new("shopping", "milk")?).await?;
+//!
+//! let client = Client::builder(longshore::create(&url)?, replica).build();
+//! let report = client.sync().await?;
+//! assert_eq!(report.pushed, 1);
+//! # Ok(()) }
+//! ```
+//!
+//! | to … | use |
+//! | --- | --- |
+//! | reach a store by its address | [`open`], [`create`] |
+//! | keep documents on this device | [`SqliteReplica`], or your own [`Replica`] |
+//! | sync, plan, lock, show a status | [`Client`] |
+//! | decide conflicts | [`Resolver`] |
+//! | write an adapter | [`Storage`] |
+
+mod address;
+
+pub use longshore_core::*;
+
+#[cfg(feature = "fs")]
+pub use longshore_fs::Fs;
+#[cfg(feature = "sqlite")]
+pub use longshore_replica::{Bodies, SqliteBuilder, SqliteReplica};
+
+#[cfg(feature = "fs")]
+pub use address::file_url;
+pub use address::{create, create_storage, open, open_storage};

@@ -25,7 +25,8 @@ pub mod storage;
 
 #[doc(inline)]
 pub use engine::{
-    Client, ClientBuilder, Effect, LockPolicy, Observer, OpenMode, Phase, Plan, Planned, Progress, Resolver, Status, SyncReport,
+    Client, ClientBuilder, Effect, LockPolicy, Observer, OpenMode, Phase, Plan, Planned, Progress, Resolver, Status,
+    SyncReport,
 };
 #[doc(inline)]
 pub use error::{Error, ErrorKind, Outcome, Result};

@@ -27,11 +27,11 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Action, AttemptNumber, Base, Change, Document, DocumentId, Hash, Revision, RowNumber, Sequence};
 
 /// The right to sync a replica, given up when it is dropped.
-pub struct Claim(#[expect(dead_code, reason = "held for its `Drop`")] Box<dyn Any + Send>);
+pub struct Claim(#[expect(dead_code, reason = "held for its `Drop`")] Box<dyn Any + Send + Sync>);
 
 impl Claim {
     /// A claim that lasts as long as `guard` lives.
-    pub fn new(guard: impl Any + Send) -> Self {
+    pub fn new(guard: impl Any + Send + Sync) -> Self {
         Self(Box::new(guard))
     }
 }

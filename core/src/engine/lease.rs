@@ -45,7 +45,9 @@ impl Session<'_> {
             self.remember_sighting(&held).await?;
             if self.now().since(started) > held.ttl + PATIENCE {
                 let what = format!("another client holds the lease for: {}", held.purpose);
-                return Err(Error::new(ErrorKind::Locked, what).with_operation("lock").with_retry_after(held.remaining));
+                return Err(Error::new(ErrorKind::Locked, what)
+                    .with_operation("lock")
+                    .with_retry_after(held.remaining));
             }
             let pause = jittered(&*self.client.runtime, LOOK_EVERY).min(held.remaining);
             self.client.runtime.sleep(pause).await;

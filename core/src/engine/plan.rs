@@ -59,7 +59,8 @@ impl Plan {
     }
 
     fn outdated() -> Error {
-        Error::new(ErrorKind::Conflict, "the plan is outdated: make a new one; nothing was changed").with_operation("sync")
+        Error::new(ErrorKind::Conflict, "the plan is outdated: make a new one; nothing was changed")
+            .with_operation("sync")
     }
 }
 

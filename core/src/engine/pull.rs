@@ -87,7 +87,10 @@ impl Session<'_> {
             replies.iter().try_for_each(|reply| self.saw(reply.time))?;
             gathered.take(self, replies, from)?;
             self.check_chain(&gathered.entries).await?;
-            if gathered.end != End::Open || gathered.bytes >= GATHER || self.at_agreed(&after(&self.tip()?, &gathered.entries)) {
+            if gathered.end != End::Open
+                || gathered.bytes >= GATHER
+                || self.at_agreed(&after(&self.tip()?, &gathered.entries))
+            {
                 let done = std::mem::take(&mut gathered);
                 let end = done.end;
                 self.flush(done).await?;
@@ -126,7 +129,9 @@ impl Session<'_> {
         }
         self.above_floor(number).await?;
         let what = "an entry is missing below one that is there: restore it from a backup";
-        Err(Error::new(ErrorKind::Corrupt, what).with_operation("pull").with_key(format_args!("entry {}", number.get())))
+        Err(Error::new(ErrorKind::Corrupt, what)
+            .with_operation("pull")
+            .with_key(format_args!("entry {}", number.get())))
     }
 
     /// Each entry names the hash of the one before.

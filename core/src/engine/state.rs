@@ -61,8 +61,9 @@ impl State {
     }
 
     pub(super) fn decode(bytes: &[u8]) -> Result<Self> {
-        let state: Self = serde_json::from_slice(bytes)
-            .map_err(|error| Error::new(ErrorKind::Corrupt, "the replica's sync state is damaged").with_source(error))?;
+        let state: Self = serde_json::from_slice(bytes).map_err(|error| {
+            Error::new(ErrorKind::Corrupt, "the replica's sync state is damaged").with_source(error)
+        })?;
         if state.version > VERSION {
             return Err(Error::new(ErrorKind::Unsupported, "a newer version of longshore used this replica"));
         }

@@ -35,10 +35,6 @@ impl Layout {
         record(&self.domain.join("log")?.join(shard)?, number)
     }
 
-    pub(crate) fn log(&self) -> Result<Folder> {
-        self.domain.join("log")
-    }
-
     /// The name of a new segment, written by a client whose checkpoint is `base` (0 for none).
     pub(crate) fn segment(&self, base: u64, nonce: Nonce) -> Result<ObjectKey> {
         let shard = format!("{:016}", base / SHARD);
