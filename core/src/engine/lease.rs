@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::open::Reading;
 use super::options::LockPolicy;
 use super::session::Session;
 use crate::error::{Error, ErrorKind, Result};
@@ -14,11 +15,15 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 impl Session<'_> {
-    pub(super) async fn lock_if_always(&mut self) -> Result<()> {
-        if self.client.lock_policy == LockPolicy::Always && self.lease.is_none() {
-            self.lease = Some(self.wait_for_lease("sync").await?);
+    /// Under [`LockPolicy::Always`]: takes the lease and polls anew under it. Only an initialised store has a lease to take, so
+    /// the store is opened before.
+    pub(super) async fn lock_if_always(&mut self, first: Vec<Reading>) -> Result<Vec<Reading>> {
+        if self.client.lock_policy != LockPolicy::Always {
+            return Ok(first);
         }
-        Ok(())
+        self.lease = Some(self.wait_for_lease("sync").await?);
+        let next = self.tip()?.next()?;
+        self.client.server.changes_read(next, 1).await
     }
 
     /// Under contention: one at a time makes progress. Whoever cannot have the lease goes on without.

@@ -18,7 +18,8 @@ const TRUST: Duration = Duration::from_secs(600);
 /// How old the last valid read may be before a push looks at the checkpoint again.
 const FRESH: Duration = Duration::from_secs(120);
 
-type Reading = Reply<Option<Entry>>;
+/// What a read of one number gave.
+pub(super) type Reading = Reply<Option<Entry>>;
 
 impl Session<'_> {
     /// Checks the store, and gives the replies of the first poll.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::open::after;
+use super::open::{Reading, after};
 use super::report::Phase;
 use super::session::Session;
 use crate::error::{Error, ErrorKind, Result};
@@ -20,8 +20,6 @@ const GATHER: u64 = 8 << 20;
 const PATIENCE: u32 = 5;
 /// How often a batch is decided anew because the app wrote meanwhile.
 const STALE_LIMIT: usize = 1000;
-
-type Reading = Reply<Option<Entry>>;
 
 /// What a round of reading gave.
 #[derive(Default)]

@@ -67,8 +67,8 @@ impl<'a> Session<'a> {
 
     /// Everything a sync does.
     pub(super) async fn run(&mut self) -> Result<()> {
-        self.lock_if_always().await?;
         let first = self.open().await?;
+        let first = self.lock_if_always(first).await?;
         self.check_agreed().await?;
         self.pull(first).await?;
         self.resolve().await?;

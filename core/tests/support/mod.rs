@@ -1,0 +1,13 @@
+//! A small deterministic world: virtual time, seeded randomness, a storage that fails on demand, and devices that sync.
+//!
+//! Nothing here reads a clock or the system's randomness, so a seed gives the same run each time.
+#![allow(dead_code, unreachable_pub, reason = "each test file is a crate of its own and uses its part")]
+
+pub mod device;
+pub mod fault;
+pub mod sim;
+pub mod verdict;
+
+pub use device::{Device, World, body};
+pub use fault::Fault;
+pub use sim::Rng;
