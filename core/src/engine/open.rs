@@ -102,14 +102,15 @@ impl Session<'_> {
 
     /// A replica that belongs to no store yet.
     async fn join(&mut self) -> Result<Vec<Reading>> {
+        // Two numbers, so that a copy that lost its first entry does not pass for an empty log.
         let server = &self.client.server;
-        let (store, first) = try_join(server.store(), server.changes_read(Sequence::FIRST, 1)).await?;
+        let (store, first) = try_join(server.store(), server.changes_read(Sequence::FIRST, 2)).await?;
         let (info, first) = match (store.value, self.client.mode) {
             (Some(info), _) => (info, first),
             (None, OpenMode::CreateOrJoin) => {
                 self.report.initialized = true;
                 let info = server.initialize(&self.client.store_options).await?;
-                (info, server.changes_read(Sequence::FIRST, 1).await?)
+                (info, server.changes_read(Sequence::FIRST, 2).await?)
             }
             (None, OpenMode::Join) => {
                 return Err(Error::new(ErrorKind::Missing, "there is no store here to join").with_operation("open"));

@@ -187,6 +187,11 @@ impl Device {
         self.sim.run(client.sync(), &mut stop).is_some()
     }
 
+    /// Object bytes that this device's running process has sent.
+    pub fn sync_bytes(&mut self) -> usize {
+        self.storage.sent()
+    }
+
     pub fn arm(&self, call: u64, fault: Fault) {
         self.storage.arm(call, fault);
     }

@@ -36,6 +36,7 @@ type Pending = Box<dyn FnOnce(&MemoryStorage) + Send>;
 #[derive(Default)]
 struct Script {
     calls: u64,
+    sent: usize,
     fault: Option<(u64, Fault)>,
     dead: bool,
     late: Vec<Pending>,
@@ -62,6 +63,11 @@ impl FaultStorage {
         self.script.lock().unwrap().calls
     }
 
+    /// Object bytes sent so far.
+    pub fn sent(&self) -> usize {
+        self.script.lock().unwrap().sent
+    }
+
     /// Lets the call of this number, counted from 0 over this device's life, meet a fault.
     pub fn arm(&self, call: u64, fault: Fault) {
         self.script.lock().unwrap().fault = Some((call, fault));
@@ -77,6 +83,11 @@ impl FaultStorage {
         if std::mem::take(&mut script.dead) {
             script.fault = None;
         }
+    }
+
+    /// No fault is waiting any more.
+    pub fn disarm(&self) {
+        self.script.lock().unwrap().fault = None;
     }
 
     /// Lets everything that was sent long ago land now.
@@ -171,6 +182,7 @@ impl Storage for FaultStorage {
     }
 
     async fn create(&self, key: &ObjectKey, bytes: Bytes) -> Result<Reply<Created>> {
+        self.script.lock().unwrap().sent += bytes.len();
         let (late_key, late_bytes) = (key.clone(), bytes.clone());
         let late = move || -> Pending {
             Box::new(move |storage| {
@@ -183,6 +195,7 @@ impl Storage for FaultStorage {
     }
 
     async fn put(&self, key: &ObjectKey, payload: Payload) -> Result<Reply<()>> {
+        self.script.lock().unwrap().sent += usize::try_from(payload.len()).unwrap();
         self.call(format!("put {key}"), nothing, self.inner.put(key, payload)).await
     }
 

@@ -1,7 +1,7 @@
 //! A small deterministic world: virtual time, seeded randomness, a storage that fails on demand, and devices that sync.
 //!
 //! Nothing here reads a clock or the system's randomness, so a seed gives the same run each time.
-#![allow(dead_code, unreachable_pub, reason = "each test file is a crate of its own and uses its part")]
+#![allow(dead_code, unreachable_pub, unused_imports, reason = "each test file is a crate of its own and uses its part")]
 
 pub mod device;
 pub mod fault;
