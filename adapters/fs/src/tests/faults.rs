@@ -11,7 +11,12 @@ use super::scenario::{DAY, Promises, Step, assert_usable, breach, bytes_of, fate
 use crate::place::{Place, is_temporary};
 use crate::store::Store;
 
-const DAY_LEN: usize = 140;
+/// How many file operations a whole day has.
+fn day_len() -> usize {
+    let disk = ModelDisk::new();
+    run(&Store::new(disk.clone()), DAY, &mut Promises::default()).unwrap();
+    disk.steps()
+}
 
 fn assert_honest(fault: Fault, expected: ErrorKind) {
     let disk = ModelDisk::new().with_fault(fault);
@@ -33,7 +38,7 @@ fn assert_honest(fault: Fault, expected: ErrorKind) {
 
 #[test]
 fn a_full_disk_at_any_step() {
-    for after in 0..DAY_LEN {
+    for after in 0..day_len() {
         assert_honest(Fault { after, how: How::Fail(io::ErrorKind::StorageFull) }, ErrorKind::Full);
         assert_honest(Fault { after, how: How::FailOn(io::ErrorKind::StorageFull) }, ErrorKind::Full);
     }
@@ -41,14 +46,14 @@ fn a_full_disk_at_any_step() {
 
 #[test]
 fn a_file_system_that_turns_read_only_at_any_step() {
-    for after in 0..DAY_LEN {
+    for after in 0..day_len() {
         assert_honest(Fault { after, how: How::FailOn(io::ErrorKind::ReadOnlyFilesystem) }, ErrorKind::Denied);
     }
 }
 
 #[test]
 fn a_reply_that_is_lost_at_any_step() {
-    for after in 0..DAY_LEN {
+    for after in 0..day_len() {
         assert_honest(Fault { after, how: How::FailAfter(io::ErrorKind::TimedOut) }, ErrorKind::Unavailable);
     }
 }
@@ -58,11 +63,11 @@ fn a_failed_create_before_its_rename_leaves_nothing_at_all() {
     let disk = ModelDisk::new();
     let store = Store::new(disk.clone());
     run(&store, &[Step::Create("log/0/1/data")], &mut Promises::default()).unwrap();
-    let disk = disk.with_fault(Fault { after: 0, how: How::Die });
-    let steps = disk.steps();
-    // The file's write is the fifth operation of a later create: names, folder, file, write.
-    for after in steps..steps + 6 {
-        let disk = disk.after_death().with_fault(Fault { after, how: How::Fail(io::ErrorKind::StorageFull) });
+    // A create in a folder not yet known: look, two ancestors made and synced, then folder, file, write, sync, time, sync.
+    for after in 0..11 {
+        let disk = disk.after_death();
+        let after = disk.steps() + after;
+        let disk = disk.with_fault(Fault { after, how: How::Fail(io::ErrorKind::StorageFull) });
         let store = Store::new(disk.clone());
         let error = store.create(&key("log/0/2/data"), b"two").unwrap_err();
         assert_eq!((error.kind(), error.outcome()), (ErrorKind::Full, Outcome::NotApplied));

@@ -156,7 +156,9 @@ fn torn_object(disk: &ModelDisk) -> Option<String> {
 }
 
 fn is_entry_folder(path: &str) -> bool {
-    DAY.iter().any(|step| matches!(step, Step::Create(name) if name.strip_suffix("/data") == Some(path.trim_start_matches('/'))))
+    DAY.iter().any(
+        |step| matches!(step, Step::Create(name) if name.strip_suffix("/data") == Some(path.trim_start_matches('/'))),
+    )
 }
 
 /// All that a power cut may leave of a disk, as far as we explore it.
