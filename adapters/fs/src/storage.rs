@@ -35,7 +35,7 @@ pub struct Fs {
 }
 
 impl Fs {
-    /// The store in this folder, which must exist. Nothing is written.
+    /// The store in this folder, which must exist. Nothing is written; it blocks for a few looks at the file system.
     ///
     /// Errors: `Missing` if no folder is there, `Denied` if it may not be read, `Unsupported` if a tool replicates it.
     ///

@@ -27,7 +27,9 @@ impl Store {
         }
         let now = self.now_there(folder)?;
         for leftover in leftovers {
-            self.sweep_one(folder, &leftover, now)?;
+            if let Err(error) = self.sweep_one(folder, &leftover, now) {
+                tracing::debug!(%folder, leftover, %error, "a leftover temporary stays");
+            }
         }
         Ok(())
     }

@@ -58,6 +58,27 @@ fn a_reply_that_is_lost_at_any_step() {
     }
 }
 
+/// On a share a rename may be given up by the client and still be done by the server, in the middle of the clean-up.
+#[test]
+fn a_rename_that_lands_late() {
+    for after in 0..day_len() {
+        for late_by in 0..8 {
+            assert_honest(Fault { after, how: How::Late(late_by) }, ErrorKind::Unavailable);
+        }
+    }
+}
+
+#[test]
+fn a_file_system_that_syncs_no_folder_is_refused_before_anything_shows() {
+    let disk = ModelDisk::new().without_folder_syncs();
+    let store = Store::new(disk.clone());
+    for step in [Step::Create("format/data"), Step::Create("log/0/1/data"), Step::Put("segments/0/a")] {
+        let error = one(&store, step, &mut Promises::default()).unwrap_err();
+        assert_eq!((error.kind(), error.outcome()), (ErrorKind::Unsupported, Outcome::NotApplied));
+    }
+    assert_eq!(breach(&disk, &Promises::default()), None);
+}
+
 #[test]
 fn a_failed_create_before_its_rename_leaves_nothing_at_all() {
     let disk = ModelDisk::new();
@@ -101,6 +122,24 @@ fn leftovers_are_swept_by_age_once_per_folder() {
     disk.pass(Duration::from_secs(24 * 60 * 60));
     run(&Store::new(disk.clone()), &[Step::Put("segments/0/b")], &mut Promises::default()).unwrap();
     assert_eq!(temporaries(), 0);
+}
+
+/// After a rename whose outcome nobody knows the temporary stays, and is swept like a killed writer's.
+#[test]
+fn a_leftover_folder_is_swept_too() {
+    let plain = ModelDisk::new();
+    run(&Store::new(plain.clone()), &[Step::Create("log/0/1/data")], &mut Promises::default()).unwrap();
+    let temporaries =
+        |disk: &ModelDisk| disk.tree().into_keys().filter(|path| path.split('/').any(is_temporary)).count();
+    let left = (0..plain.steps()).find_map(|after| {
+        let disk = ModelDisk::new().with_fault(Fault { after, how: How::Die });
+        run(&Store::new(disk.clone()), &[Step::Create("log/0/1/data")], &mut Promises::default()).unwrap_err();
+        (temporaries(&disk) > 0).then(|| disk.after_death())
+    });
+    let disk = left.unwrap();
+    disk.pass(Duration::from_secs(25 * 60 * 60));
+    run(&Store::new(disk.clone()), &[Step::Create("log/0/2/data")], &mut Promises::default()).unwrap();
+    assert_eq!(disk.tree().into_keys().collect::<Vec<_>>(), ["/log/0/2/data"]);
 }
 
 /// A writer who slept for a day must not publish what the sweep took apart.

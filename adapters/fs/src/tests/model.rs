@@ -25,6 +25,17 @@ struct State {
     fault: Option<Fault>,
     ignored_sync: Option<usize>,
     moves_folders: bool,
+    syncs_folders: bool,
+    late: Option<Late>,
+}
+
+/// A rename that a server does after the client gave it up.
+#[derive(Clone, Debug)]
+struct Late {
+    at: usize,
+    folder: Place,
+    from: String,
+    to: String,
 }
 
 #[derive(Clone, Debug)]
@@ -63,6 +74,8 @@ pub(crate) enum How {
     FailAfter(io::ErrorKind),
     /// Every step from here on fails.
     FailOn(io::ErrorKind),
+    /// This step fails, but if it is a rename, then it is done so many steps later.
+    Late(usize),
 }
 
 /// What a power cut keeps of the things not synced.
@@ -97,6 +110,8 @@ impl ModelDisk {
             fault: None,
             ignored_sync: None,
             moves_folders: true,
+            syncs_folders: true,
+            late: None,
         };
         Self(Arc::new(Mutex::new(state)))
     }
@@ -118,6 +133,12 @@ impl ModelDisk {
         self
     }
 
+    /// Like a share that refuses to sync folders.
+    pub(crate) fn without_folder_syncs(self) -> Self {
+        self.0.lock().unwrap().syncs_folders = false;
+        self
+    }
+
     pub(crate) fn steps(&self) -> usize {
         self.0.lock().unwrap().steps
     }
@@ -133,6 +154,7 @@ impl ModelDisk {
     /// The same disk under another process: what was done stays, and nothing goes wrong any more.
     pub(crate) fn after_death(&self) -> Self {
         let mut state = self.0.lock().unwrap().clone();
+        state.land();
         state.fault = None;
         Self(Arc::new(Mutex::new(state)))
     }
@@ -158,11 +180,15 @@ impl ModelDisk {
         let mut state = self.0.lock().unwrap();
         state.steps += 1;
         state.clock += Duration::from_millis(1);
+        if state.late.as_ref().is_some_and(|late| late.at <= state.steps) {
+            state.land();
+        }
         let Some(Fault { after, how }) = state.fault else { return work(&mut state) };
         match (how, state.steps - 1) {
             (How::Die, step) if step >= after => Err(io::Error::other("the process is dead")),
             (How::FailOn(kind), step) if step >= after => Err(kind.into()),
             (How::Fail(kind), step) if step == after => Err(kind.into()),
+            (How::Late(_), step) if step == after => Err(io::ErrorKind::TimedOut.into()),
             (How::FailAfter(kind), step) if step == after => work(&mut state).and(Err(kind.into())),
             _ => work(&mut state),
         }
@@ -274,6 +300,23 @@ impl State {
         Ok(())
     }
 
+    /// Does what a server was late with; whether that succeeds nobody learns.
+    fn land(&mut self) {
+        if let Some(Late { folder, from, to, .. }) = self.late.take() {
+            let _ = self.rename(&folder, &from, &to);
+        }
+    }
+
+    /// Keeps a rename for later, if this is the step that is late.
+    fn delay(&mut self, folder: &Place, from: &str, to: &str) {
+        if let Some(Fault { after, how: How::Late(steps) }) = self.fault
+            && after == self.steps
+        {
+            let (folder, from, to) = (folder.clone(), from.to_owned(), to.to_owned());
+            self.late = Some(Late { at: self.steps + 1 + steps, folder, from, to });
+        }
+    }
+
     fn may_replace(&self, node: u64, there: u64) -> io::Result<()> {
         match (self.is_folder(node), self.is_folder(there)) {
             (true, true) if !self.names(there)?.is_empty() => Err(io::ErrorKind::DirectoryNotEmpty.into()),
@@ -316,6 +359,9 @@ impl Disk for ModelDisk {
     fn sync_folder(&self, place: &Place) -> io::Result<()> {
         self.act(|state| {
             let node = state.find(place)?;
+            if !state.syncs_folders {
+                return Err(io::ErrorKind::InvalidInput.into());
+            }
             let wanted = state.syncs();
             match &mut state.nodes.get_mut(&node).unwrap().what {
                 What::Folder { names, synced, since } if wanted => {
@@ -330,6 +376,7 @@ impl Disk for ModelDisk {
     }
 
     fn rename(&self, place: &Place, from: &str, to: &str) -> io::Result<()> {
+        self.0.lock().unwrap().delay(place, from, to);
         self.act(|state| state.rename(place, from, to))
     }
 

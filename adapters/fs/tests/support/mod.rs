@@ -55,9 +55,13 @@ pub(crate) struct Mount(TempDir);
 impl Mount {
     /// `None`, with the reason printed, where this user may not mount one.
     pub(crate) fn new(options: &str) -> Option<Self> {
+        Self::of("tmpfs", options)
+    }
+
+    /// One of this kind.
+    pub(crate) fn of(kind: &str, options: &str) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
-        let mounted = run("mount", &["-t", "tmpfs", "-o", options, "tmpfs", text(folder.path())]);
-        match mounted {
+        match run("mount", &["-t", kind, "-o", options, kind, text(folder.path())]) {
             Ok(()) => Some(Self(folder)),
             Err(reason) => {
                 println!("skipped, since no file system can be mounted here: {reason}");
