@@ -142,6 +142,24 @@ fn a_leftover_folder_is_swept_too() {
     assert_eq!(disk.tree().into_keys().collect::<Vec<_>>(), ["/log/0/2/data"]);
 }
 
+/// A writer's rename lands at any moment of the sweep that takes its folder for a leftover: the entry is there whole or not.
+#[test]
+fn a_rename_that_lands_during_the_sweep() {
+    let slow = [Step::Create("log/0/1/data")];
+    let plain = ModelDisk::new();
+    run(&Store::new(plain.clone()), &slow, &mut Promises::default()).unwrap();
+    for after in 0..plain.steps() {
+        for late_by in 0..40 {
+            let disk = ModelDisk::new().with_fault(Fault { after, how: How::Late(late_by) });
+            let mut promises = Promises::default();
+            let _ = run(&Store::new(disk.clone()), &slow, &mut promises);
+            disk.pass(Duration::from_secs(25 * 60 * 60));
+            run(&Store::new(disk.clone()), &[Step::Create("log/0/2/data")], &mut promises).unwrap();
+            assert_eq!(breach(&disk.after_death(), &promises), None, "step {after}, late by {late_by}");
+        }
+    }
+}
+
 /// A writer who slept for a day must not publish what the sweep took apart.
 #[test]
 fn a_slow_writer_fails_once_it_was_swept() {
