@@ -32,6 +32,8 @@
 //! - **Local file systems** with atomic renames: those of Linux, macOS and Windows.
 //! - **Network mounts** (NFS, SMB): a client may remember for seconds that a name was missing. Another device's entry then
 //!   shows late. That delays, and never loses: who creates the same name meanwhile is told `Exists`.
+//! - **Layered file systems** (overlayfs, as in containers): an entry of a lower layer cannot be renamed away, so deleting it
+//!   leaves a tombstone, the file `.deleted`, in its folder. Its name stays listed.
 //! - **Not in a folder that Dropbox, Syncthing, iCloud or the like replicates.** Each device then has its own
 //!   copy, two devices both win the same `create`, and the tool "solves" that by renaming one of the two. Such a folder is
 //!   refused ([`Unsupported`](longshore_core::ErrorKind::Unsupported)) where it can be told: by the tool's marker files at

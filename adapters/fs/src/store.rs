@@ -14,7 +14,7 @@ use crate::place::Place;
 #[derive(Debug)]
 pub(crate) struct Store {
     pub(crate) disk: Box<dyn Disk>,
-    /// Folders that are there for good: their names were synced by this instance.
+    /// Folders that are there for good: their names were synced.
     lasting: Mutex<BTreeSet<Place>>,
     /// Folders whose leftovers this instance has looked at.
     swept: Mutex<BTreeSet<Place>>,
@@ -39,20 +39,27 @@ impl Store {
         }
     }
 
-    /// Each ancestor's name is synced once per instance, also where the ancestor was there already: whoever made it may
-    /// have died before he synced it.
+    /// A folder's name is synced before anything is made in it. So one with anything in it needs no sync; an empty one does,
+    /// also where it was there already: whoever made it may have died before he synced it.
     fn provide(&self, folder: &Place) -> io::Result<()> {
         if folder.is_root() || lock(&self.lasting).contains(folder) {
             return Ok(());
         }
-        let parent = folder.parent();
-        self.provide(&parent)?;
-        match self.disk.make_folder(folder) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-            _ => self.disk.sync_folder(&parent)?,
+        let inside = absent(self.disk.names(folder))?;
+        if inside.is_none_or(|names| names.is_empty()) {
+            self.make_lasting(folder)?;
         }
         lock(&self.lasting).insert(folder.clone());
         Ok(())
+    }
+
+    fn make_lasting(&self, folder: &Place) -> io::Result<()> {
+        let parent = folder.parent();
+        self.provide(&parent)?;
+        match self.disk.make_folder(folder) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+            _ => self.disk.sync_folder(&parent),
+        }
     }
 
     /// Whether this is the first time that this instance asks about that folder.

@@ -84,8 +84,8 @@ fn a_failed_create_before_its_rename_leaves_nothing_at_all() {
     let disk = ModelDisk::new();
     let store = Store::new(disk.clone());
     run(&store, &[Step::Create("log/0/1/data")], &mut Promises::default()).unwrap();
-    // A create in a folder not yet known: look, two ancestors made and synced, then folder, file, write, sync, time, sync.
-    for after in 0..11 {
+    // Up to the rename: a look at the entry and at its shard, then folder, file, write, sync, time, sync.
+    for after in 0..8 {
         let disk = disk.after_death();
         let after = disk.steps() + after;
         let disk = disk.with_fault(Fault { after, how: How::Fail(io::ErrorKind::StorageFull) });
