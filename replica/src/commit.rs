@@ -10,7 +10,13 @@ use crate::state;
 use crate::values;
 use crate::writer::Writer;
 
-/// Each document has one row, and each body one part: what is not `special`, and all that is left when that is done.
+/// What there is to do. Special is a document with several rows, a body in several parts or a conflict.
+const SURVEY: &str = "
+    SELECT count(iif(o.previous IS NOT NULL OR d.row <> o.number OR d.length > ?1 OR d.base_length > ?1
+                 OR EXISTS (SELECT 1 FROM conflict c WHERE c.id = o.id), 1, NULL)),
+           count(d.base_body), count(iif(o.digest IS NULL, 1, NULL))
+    FROM flight f CROSS JOIN outbox o ON o.number BETWEEN f.first AND f.last CROSS JOIN document d ON d.id = o.id";
+
 const SPECIAL: &str = "
     SELECT o.id, o.number, o.revision
     FROM flight f CROSS JOIN outbox o ON o.number BETWEEN f.first AND f.last CROSS JOIN document d ON d.id = o.id
@@ -38,25 +44,45 @@ const REBASE: &str = "
     SET base = ?1, base_revision = revision, row = NULL, base_body = NULL, base_length = 0, body = iif(?2, body, NULL)
     WHERE id IN (SELECT o.id FROM flight f CROSS JOIN outbox o ON o.number BETWEEN f.first AND f.last)";
 
+/// How many rows of the attempt need more than a new base.
+struct Survey {
+    special: i64,
+    with_base_body: i64,
+    deletions: i64,
+}
+
 impl Writer<'_> {
     /// The open attempt is in the log.
     pub(crate) fn commit(&mut self) -> Result<()> {
         let attempt = state::attempt(self.connection)?.ok_or_else(|| defect("no attempt is open", "commit"))?;
-        for (id, number, revision) in special(self.connection)? {
-            self.settle(&id, number, Base { sequence: attempt.sequence, revision })?;
+        let survey = Survey::make(self.connection)?;
+        if survey.special > 0 {
+            self.settle_special(&attempt)?;
         }
-        self.settle_plain(&attempt)?;
+        self.settle_plain(&attempt, &survey)?;
         state::remember_committed(self.connection, &attempt.hash)?;
         state::abandon(self.connection)
     }
 
-    fn settle_plain(&self, attempt: &Attempt) -> Result<()> {
+    fn settle_special(&mut self, attempt: &Attempt) -> Result<()> {
+        for (id, number, revision) in special(self.connection)? {
+            self.settle(&id, number, Base { sequence: attempt.sequence, revision })?;
+        }
+        Ok(())
+    }
+
+    /// Each document that is left has one row, and each body one part.
+    fn settle_plain(&self, attempt: &Attempt, survey: &Survey) -> Result<()> {
         let run = |sql: &str| self.connection.prepare_cached(sql)?.execute([]);
-        run(FORGET_BASES)?;
+        if survey.with_base_body > 0 {
+            run(FORGET_BASES)?;
+        }
         if self.bodies == Bodies::WhilePending {
             run(FORGET_BODIES)?;
         }
-        run(REMOVE_DELETED)?;
+        if survey.deletions > 0 {
+            run(REMOVE_DELETED)?;
+        }
         let sequence = values::column(attempt.sequence.get());
         self.connection.prepare_cached(REBASE)?.execute(params![sequence, self.bodies == Bodies::Kept])?;
         self.remove_rows(attempt)
@@ -68,6 +94,16 @@ impl Writer<'_> {
             statement.execute([values::column(*first), values::column(*last)])?;
         }
         Ok(())
+    }
+}
+
+impl Survey {
+    fn make(connection: &Connection) -> Result<Self> {
+        let mut statement = connection.prepare_cached(SURVEY)?;
+        let read = |row: &rusqlite::Row<'_>| {
+            Ok(Self { special: row.get(0)?, with_base_body: row.get(1)?, deletions: row.get(2)? })
+        };
+        Ok(statement.query_row([values::column(PART)], read)?)
     }
 }
 
