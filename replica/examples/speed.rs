@@ -78,13 +78,23 @@ fn bare(path: &Path, changes: &[Change]) -> Outcome<Duration> {
 async fn push(path: &Path, changes: Vec<Change>) -> Outcome<[Duration; 3]> {
     let replica = SqliteReplica::open(path).await?;
     let last = RowNumber::new(changes.len() as u64)?;
-    let start = Instant::now();
+    let mut watch = Watch(Instant::now());
     replica.write(changes).await?;
-    let written = start.elapsed();
+    let write = watch.lap();
     let rows = read_pending(&replica, last).await?;
-    let read = start.elapsed();
+    let pending = watch.lap();
     commit(&replica, rows).await?;
-    Ok([written, read - written, start.elapsed() - read])
+    Ok([write, pending, watch.lap()])
+}
+
+struct Watch(Instant);
+
+impl Watch {
+    /// The time since the last lap.
+    fn lap(&mut self) -> Duration {
+        let last = std::mem::replace(&mut self.0, Instant::now());
+        self.0.duration_since(last)
+    }
 }
 
 async fn read_pending(replica: &SqliteReplica, last: RowNumber) -> Outcome<RowSet> {

@@ -145,7 +145,7 @@ impl Writer<'_> {
         match answer {
             Answer::KeepLocal => self.rebase(id, record, &remote)?,
             Answer::TakeRemote => self.take_remote(id, record, remote)?,
-            Answer::Merge { revision, body } => self.merge(id, revision.as_ref(), body, record, remote)?,
+            Answer::Merge { revision, body } => self.merge(id, revision.as_ref(), body, record, &remote)?,
             Answer::KeepBoth { copy } => self.keep_both(id, copy, record, remote)?,
             Answer::Later => return Err(defect("an answer for later is not stored", id)),
             _ => return Err(unknown("this replica does not know the answer")),
@@ -173,7 +173,7 @@ impl Writer<'_> {
         revision: Option<&Revision>,
         body: &bytes::Bytes,
         record: Record,
-        remote: Remote,
+        remote: &Remote,
     ) -> Result<()> {
         let merged =
             Change { id: id.clone(), revision: revision.cloned(), base: None, action: Action::Put(body.clone()) };
@@ -181,7 +181,7 @@ impl Writer<'_> {
         self.clear(id, record)?;
         self.write(&merged, Digest::of(&merged.action))?;
         let written = Record::load(self.connection, id)?.ok_or_else(lost)?;
-        self.rebase(id, written, &remote)
+        self.rebase(id, written, remote)
     }
 
     /// Leaves nothing of the document but its note, for a new version to take its place.

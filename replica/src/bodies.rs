@@ -7,7 +7,9 @@ use crate::errors::{Result, damaged};
 use crate::values::column;
 
 /// The most bytes in one blob: SQLite refuses a blob of 1,000,000,000 bytes, and a document may have more.
-pub(crate) const PART: u64 = 64 << 20;
+pub(crate) const PART: u64 = PART_LEN as u64;
+
+const PART_LEN: usize = 64 << 20;
 
 /// Where a body lies.
 #[derive(Clone, Copy, Debug)]
@@ -37,8 +39,6 @@ pub(crate) fn insert(connection: &Connection, body: &Bytes) -> Result<BodyAt> {
     Ok(BodyAt { number, length: body.len() as u64 })
 }
 
-const PART_LEN: usize = 64 << 20;
-
 /// Reads a body.
 pub(crate) fn read(connection: &Connection, at: BodyAt) -> Result<Bytes> {
     if at.number == at.last() {
@@ -62,4 +62,32 @@ pub(crate) fn remove(connection: &Connection, at: BodyAt) -> Result<()> {
     let mut statement = connection.prepare_cached("DELETE FROM body WHERE number BETWEEN ?1 AND ?2")?;
     statement.execute([at.number, at.last()])?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn count(connection: &Connection) -> i64 {
+        connection.query_row("SELECT count(*) FROM body", [], |row| row.get(0)).unwrap()
+    }
+
+    #[test]
+    fn a_large_body_lies_in_parts() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch("CREATE TABLE body (number INTEGER PRIMARY KEY, bytes BLOB NOT NULL)").unwrap();
+        let bodies = [PART_LEN + 1, 0, PART_LEN].map(|length| {
+            let mut body = vec![0; length];
+            body.iter_mut().rev().take(2).for_each(|byte| *byte = 9);
+            Bytes::from(body)
+        });
+        let places = bodies.each_ref().map(|body| insert(&connection, body).unwrap());
+        assert_eq!(count(&connection), 4);
+        for (body, at) in bodies.iter().zip(places) {
+            assert!(read(&connection, at).unwrap() == body);
+        }
+        remove(&connection, places[0]).unwrap();
+        assert_eq!(count(&connection), 2);
+        assert!(read(&connection, places[1]).unwrap().is_empty());
+    }
 }

@@ -10,39 +10,49 @@ use crate::state;
 use crate::values;
 use crate::writer::Writer;
 
-/// What there is to do. Special is a document with several rows, a body in several parts or a conflict.
-const SURVEY: &str = "
-    SELECT count(iif(o.previous IS NOT NULL OR d.row <> o.number OR d.length > ?1 OR d.base_length > ?1
-                 OR EXISTS (SELECT 1 FROM conflict c WHERE c.id = o.id), 1, NULL)),
-           count(d.base_body), count(iif(o.digest IS NULL, 1, NULL))
-    FROM flight f CROSS JOIN outbox o ON o.number BETWEEN f.first AND f.last CROSS JOIN document d ON d.id = o.id";
+macro_rules! flying_sql {
+    () => {
+        " FROM flight f CROSS JOIN outbox o ON o.number BETWEEN f.first AND f.last "
+    };
+}
+macro_rules! document_sql {
+    () => {
+        concat!(flying_sql!(), " CROSS JOIN document d ON d.id = o.id ")
+    };
+}
 
-const SPECIAL: &str = "
-    SELECT o.id, o.number, o.revision
-    FROM flight f CROSS JOIN outbox o ON o.number BETWEEN f.first AND f.last CROSS JOIN document d ON d.id = o.id
-    WHERE o.previous IS NOT NULL OR d.row <> o.number OR d.length > ?1 OR d.base_length > ?1
-       OR EXISTS (SELECT 1 FROM conflict c WHERE c.id = o.id)";
+/// A document with several rows, a body in several parts or a conflict.
+macro_rules! special_sql {
+    () => {
+        "(o.previous IS NOT NULL OR d.row <> o.number OR d.length > ?1 OR d.base_length > ?1
+          OR EXISTS (SELECT 1 FROM conflict c WHERE c.id = o.id))"
+    };
+}
 
-const FORGET_BASES: &str = "
-    DELETE FROM body WHERE number IN (
-        SELECT d.base_body
-        FROM flight f CROSS JOIN outbox o ON o.number BETWEEN f.first AND f.last CROSS JOIN document d ON d.id = o.id
-        WHERE d.base_body IS NOT NULL)";
+const SURVEY: &str = concat!(
+    "SELECT count(iif(",
+    special_sql!(),
+    ", 1, NULL)), count(d.base_body), count(iif(o.digest IS NULL, 1, NULL))",
+    document_sql!()
+);
 
-const FORGET_BODIES: &str = "
-    DELETE FROM body WHERE number IN (
-        SELECT d.body
-        FROM flight f CROSS JOIN outbox o ON o.number BETWEEN f.first AND f.last CROSS JOIN document d ON d.id = o.id)";
+const SPECIAL: &str = concat!("SELECT o.id, o.number, o.revision", document_sql!(), "WHERE ", special_sql!());
 
-const REMOVE_DELETED: &str = "
-    DELETE FROM document WHERE id IN (
-        SELECT o.id FROM flight f CROSS JOIN outbox o ON o.number BETWEEN f.first AND f.last WHERE o.digest IS NULL)";
+const FORGET_BASES: &str =
+    concat!("DELETE FROM body WHERE number IN (SELECT d.base_body", document_sql!(), "WHERE d.base_body IS NOT NULL)");
+
+const FORGET_BODIES: &str = concat!("DELETE FROM body WHERE number IN (SELECT d.body", document_sql!(), ")");
+
+const REMOVE_DELETED: &str =
+    concat!("DELETE FROM document WHERE id IN (SELECT o.id", flying_sql!(), "WHERE o.digest IS NULL)");
 
 /// `?2`: whether bodies rest in the database.
-const REBASE: &str = "
-    UPDATE document
-    SET base = ?1, base_revision = revision, row = NULL, base_body = NULL, base_length = 0, body = iif(?2, body, NULL)
-    WHERE id IN (SELECT o.id FROM flight f CROSS JOIN outbox o ON o.number BETWEEN f.first AND f.last)";
+const REBASE: &str = concat!(
+    "UPDATE document SET base = ?1, base_revision = revision, row = NULL, base_body = NULL, base_length = 0,
+     body = iif(?2, body, NULL) WHERE id IN (SELECT o.id",
+    flying_sql!(),
+    ")"
+);
 
 /// How many rows of the attempt need more than a new base.
 struct Survey {

@@ -1,5 +1,7 @@
 //! The contract of a replica, run on the one in memory and on the one in SQLite. The engine cannot tell them apart.
 
+#![allow(clippy::unwrap_used, reason = "what the tests share may fail as a test does")]
+
 mod support;
 
 use std::collections::BTreeSet;

@@ -1,6 +1,7 @@
 //! What the tests share: short ways to say ids, rows, changes and batches.
 
 #![allow(dead_code, reason = "each test binary uses a part")]
+#![allow(clippy::unwrap_used, reason = "what the tests share may fail as a test does")]
 
 use bytes::Bytes;
 use longshore_core::{
