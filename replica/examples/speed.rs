@@ -40,8 +40,8 @@ async fn round(count: usize, length: usize) -> Outcome<[Duration; 7]> {
     let folder = tempfile::tempdir()?;
     let changes = changes(count, length)?;
     let plain = bare(&folder.path().join("bare.db"), "", &changes)?;
-    let sizes = "PRAGMA page_size = 8192; PRAGMA wal_autocheckpoint = 2048;";
-    let sized = bare(&folder.path().join("sized.db"), sizes, &changes)?;
+    let settings = "PRAGMA page_size = 8192; PRAGMA wal_autocheckpoint = 2048;";
+    let sized = bare(&folder.path().join("sized.db"), settings, &changes)?;
     let [write, pending, commit] = push(&folder.path().join("push.db"), changes.clone()).await?;
     let [store, again] = pull(&folder.path().join("pull.db"), changes).await?;
     Ok([plain, sized, write, pending, commit, store, again])
@@ -55,9 +55,9 @@ fn changes(count: usize, length: usize) -> Outcome<Vec<Change>> {
     Ok((0..count).map(document).collect::<Result<_, _>>()?)
 }
 
-fn bare(path: &Path, sizes: &str, changes: &[Change]) -> Outcome<Duration> {
+fn bare(path: &Path, settings: &str, changes: &[Change]) -> Outcome<Duration> {
     let mut connection = Connection::open(path)?;
-    connection.execute_batch(sizes)?;
+    connection.execute_batch(settings)?;
     connection.execute_batch(
         "PRAGMA journal_mode = wal; PRAGMA synchronous = full; PRAGMA cache_size = -8192;
          CREATE TABLE document (id TEXT NOT NULL PRIMARY KEY, digest BLOB, body BLOB);

@@ -11,7 +11,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-use longshore_core::{Replica, Step};
+use longshore_core::{Replica, RowNumber, Step};
 use longshore_replica::SqliteReplica;
 use support::*;
 
@@ -111,7 +111,7 @@ async fn check(folder: &Path, acknowledged: &Acknowledged) {
     let last = mine.map_or(0, |round| (round + 1) * WIDTH);
     let expected: Vec<u64> = if pushed { Vec::new() } else { (last + 1 - WIDTH.min(last)..=last).collect() };
     assert_eq!(pending, expected, "documents and outbox disagree");
-    assert_eq!(replica.outbox(&[]).await.unwrap().last_row.map_or(0, |row| row.get()), last);
+    assert_eq!(replica.outbox(&[]).await.unwrap().last_row.map_or(0, RowNumber::get), last);
 }
 
 #[tokio::test]
