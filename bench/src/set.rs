@@ -24,7 +24,7 @@ fn body(number: u64) -> String {
     let mut body = format!("{{\"id\":{number},\"title\":\"a note among many\",\"done\":false,\"text\":\"");
     while body.len() < SIZE - 2 {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        body.push_str(&format!("{:08x} lorem ipsum ", state >> 32));
+        body = body + &format!("{:08x} lorem ipsum ", state >> 32);
     }
     body.truncate(SIZE - 2);
     body + "\"}"
