@@ -23,6 +23,9 @@ fn a_copied_replica_takes_a_new_name() {
     assert!(copy.sync().cloned, "it met its own name with an entry it never wrote");
     original.sync();
     verdict::sound(&world, &[&original, &copy]);
+    let writers = verdict::writers(&world);
+    assert_eq!(writers[0], writers[1], "the original keeps its name");
+    assert_ne!(writers[1], writers[2], "the copy has another");
 }
 
 /// Both have the same change in the outbox; one of them is faster.
