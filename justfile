@@ -12,6 +12,8 @@ fix:
 full: verify && (fuzz "300")
     cargo test --workspace --all-features --release
 
-# Feeds random objects to the decoders. Needs a nightly toolchain and `cargo install cargo-fuzz`.
+# Feeds random objects to the decoders. Needs a nightly toolchain and `cargo install cargo-fuzz`. What it finds lies in
+# fuzz/found; the seeds in fuzz/corpus stay as they are.
 fuzz seconds="60":
-    cargo +nightly fuzz run frame -- -max_total_time={{ seconds }} -max_len=65536
+    mkdir -p fuzz/found/frame
+    cargo +nightly fuzz run frame fuzz/found/frame fuzz/corpus/frame -- -max_total_time={{ seconds }} -max_len=65536

@@ -1,9 +1,7 @@
 //! What must hold for any bytes: decoding gives a value or an error, never a panic. The fuzz target and the replay of the corpus
 //! (`core/tests/corpus.rs`) both include this file.
 
-use longshore_core::format::{
-    EntryHeader, FormatHeader, Frame, Kind, LeaseHeader, MetadataHeader, SnapshotHeader,
-};
+use longshore_core::format::{EntryHeader, FormatHeader, Frame, Kind, LeaseHeader, MetadataHeader, SnapshotHeader};
 use longshore_core::{Attempt, ErrorKind};
 
 /// Decodes the bytes as they are, and once more behind a prefix that fits them: else the checksum stops nearly every mutation.

@@ -16,8 +16,7 @@ use futures::executor::block_on;
 use longshore_core::format::{Frame, Kind};
 use longshore_core::{
     Attempt, AttemptNumber, Change, ClientId, Document, DocumentId, DomainName, Hash, LockRequest, Locked,
-    MemoryStorage, MetadataName, RowNumber, Sequence, Server, ServerExt, StoreOptions, StoredServer, Tip,
-    TokioRuntime,
+    MemoryStorage, MetadataName, RowNumber, Sequence, Server, ServerExt, StoreOptions, StoredServer, Tip, TokioRuntime,
 };
 use serde_json::json;
 
