@@ -12,7 +12,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures::executor::block_on;
 use longshore_core::format::{Frame, Kind};
 use longshore_core::{
     Attempt, AttemptNumber, Change, ClientId, Document, DocumentId, DomainName, Hash, LockRequest, Locked,
@@ -68,7 +67,7 @@ async fn written() -> longshore_core::Result<BTreeMap<&'static str, Bytes>> {
 
 /// A dozen and some small real inputs.
 fn seeds() -> BTreeMap<&'static str, Bytes> {
-    let mut seeds = block_on(written()).unwrap();
+    let mut seeds = tokio::runtime::Runtime::new().unwrap().block_on(written()).unwrap();
     let frame = |kind, header: serde_json::Value, bodies: &[&[u8]]| Frame::encode(kind, &header, bodies).unwrap();
     let (hash, entry) = (Hash::of(b"e"), seeds["entry-changes"].clone());
     let change = json!({ "id": "a", "action": "put", "length": 3 });
