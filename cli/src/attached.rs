@@ -64,10 +64,7 @@ impl Attached {
     pub(crate) fn server(&self, die_at: Option<DieAt>) -> Result<Arc<StoredServer>> {
         address::refuse_nesting(&self.folder, &self.config.url)?;
         let storage = longshore::open_storage(&self.config.url)?;
-        Ok(server(match die_at {
-            Some(DieAt::Call { number, after }) => Arc::new(DyingStorage::new(storage, number, after)),
-            _ => storage,
-        })?)
+        Ok(server(DyingStorage::around(storage, die_at))?)
     }
 
     /// A client of the folder's store, which never creates one.

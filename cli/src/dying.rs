@@ -19,6 +19,8 @@ use crate::platform;
 pub(crate) enum DieAt {
     /// At the n-th storage call: before it, or after it was done and before its answer is known.
     Call {
+        /// Only calls of this kind count; all if none is named.
+        kind: Option<&'static str>,
         /// Which, from 1 on.
         number: u64,
         /// After it.
@@ -32,36 +34,52 @@ impl FromStr for DieAt {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let number = |digits: &str| digits.parse().map_err(|_| "write 5, 5+ or file:5".to_owned());
-        if let Some(file) = text.strip_prefix("file:") {
-            return Ok(Self::File(number(file)?));
+        let unclear = || "write 5, 5+, create:1+ or file:5".to_owned();
+        let (kind, digits) = text.split_once(':').map_or((None, text), |(kind, digits)| (Some(kind), digits));
+        let after = digits.ends_with('+');
+        let number = digits.trim_end_matches('+').parse().map_err(|_| unclear())?;
+        match kind {
+            None => Ok(Self::Call { kind: None, number, after }),
+            Some("file") => Ok(Self::File(number)),
+            Some(kind) => {
+                let kind = KINDS.iter().copied().find(|known| *known == kind).ok_or_else(unclear)?;
+                Ok(Self::Call { kind: Some(kind), number, after })
+            }
         }
-        let after = text.ends_with('+');
-        Ok(Self::Call { number: number(text.trim_end_matches('+'))?, after })
     }
 }
+
+/// The storage's calls.
+const KINDS: &[&str] = &["create", "put", "get", "list", "delete"];
 
 /// A storage around another, with the n-th call deadly.
 pub(crate) struct DyingStorage {
     inner: Arc<dyn Storage>,
+    kind: Option<&'static str>,
     number: u64,
     after: bool,
     calls: AtomicU64,
 }
 
 impl DyingStorage {
-    pub(crate) fn new(inner: Arc<dyn Storage>, number: u64, after: bool) -> Self {
-        Self { inner, number, after, calls: AtomicU64::new(0) }
+    /// `inner`, unless the deadly place is no storage call.
+    pub(crate) fn around(inner: Arc<dyn Storage>, die_at: Option<DieAt>) -> Arc<dyn Storage> {
+        match die_at {
+            Some(DieAt::Call { kind, number, after }) => {
+                Arc::new(Self { inner, kind, number, after, calls: AtomicU64::new(0) })
+            }
+            _ => inner,
+        }
     }
 
     /// Counts a call; true if it is the deadly one.
-    fn count(&self) -> bool {
-        self.calls.fetch_add(1, Ordering::Relaxed) + 1 == self.number
+    fn count(&self, name: &str) -> bool {
+        self.kind.is_none_or(|kind| kind == name) && self.calls.fetch_add(1, Ordering::Relaxed) + 1 == self.number
     }
 
     fn die(&self, when: &str, call: &str, object: impl fmt::Display) -> ! {
         let mut out = std::io::stdout();
-        drop(writeln!(out, "died: {when} storage call {}: {call} {object}", self.number));
+        drop(writeln!(out, "died: {when} the storage call: {call} {object}"));
         drop(out.flush());
         platform::die()
     }
@@ -72,7 +90,7 @@ impl DyingStorage {
         object: impl fmt::Display + Send,
         call: impl Future<Output = Result<T>> + Send,
     ) -> Result<T> {
-        let deadly = self.count();
+        let deadly = self.count(name);
         if deadly && !self.after {
             self.die("before", name, object);
         }
@@ -123,9 +141,9 @@ mod tests {
 
     #[test]
     fn a_place_to_die_is_parsed() {
-        assert_eq!("5".parse(), Ok(DieAt::Call { number: 5, after: false }));
-        assert_eq!("5+".parse(), Ok(DieAt::Call { number: 5, after: true }));
+        assert_eq!("5".parse(), Ok(DieAt::Call { kind: None, number: 5, after: false }));
+        assert_eq!("get:5+".parse(), Ok(DieAt::Call { kind: Some("get"), number: 5, after: true }));
         assert_eq!("file:7".parse(), Ok(DieAt::File(7)));
-        assert!("x".parse::<DieAt>().is_err());
+        assert!("x".parse::<DieAt>().is_err() && "x:1".parse::<DieAt>().is_err());
     }
 }

@@ -69,8 +69,8 @@ fn kill(stage: &mut Stage) -> Result<()> {
     for number in 1..=20 {
         files::write(&stage.folder("laptop"), &format!("batch/{number:02}.txt"), &format!("file {number}\n"))?;
     }
-    match stage.sync_and_die("laptop", "4+")? {
-        Killed::At(place) => println!("   It {place}. The commit may be in the store or not; it cannot know."),
+    match stage.sync_and_die("laptop", "create:1+")? {
+        Killed::At(place) => println!("   It {place}.\n   The commit landed, but the answer never arrived: `laptop` cannot know."),
         Killed::Not => {
             let what = "the sync that was to be killed came to its end; please report this";
             return Err(Failure::new(Exit::Failure, "demo", what));
