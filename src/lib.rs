@@ -8,7 +8,7 @@
 //! # let folder = tempfile::tempdir().unwrap();
 //! # let url = longshore::file_url(&folder.path().join("store"));
 //! # let database = folder.path().join("notes.db");
-//! let replica = Arc::new(SqliteReplica::open(database)?);
+//! let replica = Arc::new(SqliteReplica::open(database).await?);
 //! replica.put(Document::new("shopping", "milk")?).await?;
 //!
 //! let client = Client::builder(longshore::create(&url)?, replica).build();
@@ -32,7 +32,7 @@ pub use longshore_core::*;
 #[cfg(feature = "fs")]
 pub use longshore_fs::Fs;
 #[cfg(feature = "sqlite")]
-pub use longshore_replica::{Bodies, SqliteBuilder, SqliteReplica};
+pub use longshore_replica::{Bodies, Builder as SqliteBuilder, DocumentInfo, SqliteReplica, Synchronous};
 
 #[cfg(feature = "fs")]
 pub use address::file_url;

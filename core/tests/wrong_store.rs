@@ -129,6 +129,50 @@ fn a_log_that_was_trimmed_beneath_a_replica() {
     assert_eq!(newcomer.sync_error().kind(), ErrorKind::Unsupported);
 }
 
+/// The same while the client stays open, and polls without looking at its checkpoint: the poll finds nothing, and only the floor
+/// tells that this proves nothing.
+#[test]
+fn a_log_that_was_trimmed_beneath_an_open_client() {
+    for timed in [false, true] {
+        let world = World::new(5, timed);
+        let (mut a, mut b) = (world.device("a"), world.device("b"));
+        a.put("one", "first");
+        a.sync();
+        b.sync();
+        a.put("two", "second");
+        a.sync();
+        let mut objects = world.storage.objects();
+        objects.retain(|key, _| !key.as_str().starts_with("domains/main/log"));
+        let snapshot = ObjectKey::new("domains/main/snapshot/0000000000000002/data").unwrap();
+        objects.insert(snapshot, Bytes::from("of a newer version"));
+        world.storage.set_objects(objects);
+        // Half the retention of 30 days, and more: a reply's own time proves nothing any longer.
+        world.sim.advance(std::time::Duration::from_secs(16 * 24 * 3600));
+        assert_eq!(b.sync_error().kind(), ErrorKind::Unsupported, "timed: {timed}");
+        b.put("late", "by one who was away");
+        assert_eq!(b.sync_error().kind(), ErrorKind::Unsupported, "timed: {timed}");
+    }
+}
+
+/// Somebody put back a copy, others wrote to it, and the newer entries came back on top: the numbers fit, the hashes do not.
+#[test]
+fn entries_of_two_histories() {
+    let (world, mut a, _, earlier) = in_step();
+    let mut reader = world.device("r");
+    a.put("three", "third");
+    a.sync();
+    let newest = world.storage.objects();
+    world.storage.set_objects(earlier);
+    reader.sync();
+    let mut other = world.device("o");
+    other.put("two", "another second");
+    other.sync();
+    let mut mixed = world.storage.objects();
+    mixed.extend(newest.into_iter().filter(|(key, _)| key.as_str().ends_with("0000000000000003/data")));
+    world.storage.set_objects(mixed);
+    refuses(&world, &mut reader, ErrorKind::Replaced);
+}
+
 /// Every object is damaged in several ways. A replica that reads it gets an error that names it, or does not read it at all;
 /// it never holds a document that nobody wrote.
 #[test]

@@ -10,7 +10,7 @@ use crate::builder::Bodies;
 use crate::conflicts::{self, Remote};
 use crate::errors::{Result, defect};
 use crate::outbox;
-use crate::record::{Held, Kept, Record, exists, lost};
+use crate::record::{Kept, Record, Stored, exists, lost};
 use crate::state::{self, Place};
 use crate::values;
 use crate::writer::Writer;
@@ -70,9 +70,9 @@ impl Writer<'_> {
     }
 
     /// A remote version, kept if bodies are.
-    fn arrived(&self, change: &Change) -> Result<Held> {
+    fn arrived(&self, change: &Change) -> Result<Stored> {
         let body = change.action.body();
-        let mut version = Held {
+        let mut version = Stored {
             revision: change.revision.clone(),
             digest: body.map(|body| Hash::of(body)),
             length: change.action.len() as u64,

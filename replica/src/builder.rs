@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use longshore_core::{Error, Result};
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::app::SqliteReplica;
 use crate::blocking;
@@ -14,6 +14,9 @@ use crate::schema;
 
 /// How long a write waits for another process's write.
 const BUSY: Duration = Duration::from_secs(10);
+
+/// How often a new database is switched to a write-ahead log before we give up.
+const TRIES: u32 = 100;
 
 /// Bytes of a page of a new database: bodies of some hundred bytes fill it better than the usual 4 KiB.
 const PAGE: i64 = 8 << 10;
@@ -103,9 +106,10 @@ impl Builder {
     fn writer(&self) -> Inner<Connection> {
         let create = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
         let mut connection = connect(&self.path, create)?;
-        let current = schema::check(&connection)?;
+        // In one transaction: another process may be writing the tables at this very moment.
+        let current = schema::check(&*connection.unchecked_transaction()?)?;
         connection.pragma_update(None, "page_size", PAGE)?;
-        connection.pragma_update(None, "journal_mode", "wal")?;
+        write_ahead(&connection)?;
         connection.pragma_update(None, "synchronous", self.synchronous.as_str())?;
         connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT / PAGE)?;
         // A large write leaves a large log file behind; this cuts it once its content is in the database.
@@ -124,6 +128,23 @@ impl Synchronous {
             Self::Normal => "normal",
         }
     }
+}
+
+/// Switches a new database to a write-ahead log.
+///
+/// Where two open a new file at once, each may stand in the other's way, and SQLite then refuses without waiting; so the
+/// loser waits for the winner's lock in the way that does wait, and tries again.
+fn write_ahead(connection: &Connection) -> Inner<()> {
+    let switch = || connection.pragma_update(None, "journal_mode", "wal");
+    for _ in 0..TRIES {
+        match switch() {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
+                connection.execute_batch("BEGIN IMMEDIATE; COMMIT")?;
+            }
+            result => return Ok(result?),
+        }
+    }
+    Ok(switch()?)
 }
 
 fn reader(path: &Path) -> Inner<Connection> {

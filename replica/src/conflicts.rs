@@ -5,13 +5,13 @@ use rusqlite::{Connection, params};
 
 use crate::bodies;
 use crate::errors::Result;
-use crate::record::{Held, Record, lost};
+use crate::record::{Record, Stored, lost};
 use crate::values;
 
 /// The other side's version, and the entry that holds it.
 #[derive(Debug)]
 pub(crate) struct Remote {
-    pub(crate) version: Held,
+    pub(crate) version: Stored,
     pub(crate) sequence: Sequence,
 }
 
@@ -20,7 +20,7 @@ pub(crate) fn get(connection: &Connection, id: &DocumentId) -> Result<Option<Rem
         connection.prepare_cached("SELECT revision, digest, length, body, sequence FROM conflict WHERE id = ?1")?;
     let mut rows = statement.query([id.as_str()])?;
     let Some(row) = rows.next()? else { return Ok(None) };
-    let version = Held::from_row(row, 0)?;
+    let version = Stored::from_row(row, 0)?;
     Ok(Some(Remote { version, sequence: values::sequence(row.get(4)?)? }))
 }
 
@@ -81,7 +81,7 @@ pub(crate) fn read(connection: &Connection, id: &DocumentId) -> Result<Option<Co
     }))
 }
 
-fn side(connection: &Connection, id: &DocumentId, version: &Held) -> Result<Version> {
+fn side(connection: &Connection, id: &DocumentId, version: &Stored) -> Result<Version> {
     let document = version.document(connection, id.clone(), lost)?;
     Ok(document.map_or(Version::Deleted, Version::Present))
 }

@@ -10,7 +10,7 @@ use crate::values;
 
 /// One version of a document: the local one, or the other side's.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Held {
+pub(crate) struct Stored {
     pub(crate) revision: Option<Revision>,
     /// `None`: deleted.
     pub(crate) digest: Option<Hash>,
@@ -32,14 +32,14 @@ pub(crate) enum Kept {
 /// A document, or a deleted one while rows of it are pending.
 #[derive(Debug, Default)]
 pub(crate) struct Record {
-    pub(crate) local: Held,
+    pub(crate) local: Stored,
     /// The newest outbox row.
     pub(crate) row: Option<i64>,
     pub(crate) base: Option<Base>,
     pub(crate) base_version: Kept,
 }
 
-impl Held {
+impl Stored {
     pub(crate) fn at(&self) -> Option<BodyAt> {
         self.body.map(|number| BodyAt { number, length: self.length })
     }
@@ -116,7 +116,7 @@ impl Record {
 
     fn from_row(row: &Row<'_>) -> Result<Self> {
         Ok(Self {
-            local: Held::from_row(row, 0)?,
+            local: Stored::from_row(row, 0)?,
             row: row.get(4)?,
             base: values::base(row, 5)?,
             base_version: Kept::from_row(row, 7)?,

@@ -8,7 +8,7 @@ use crate::bodies;
 use crate::builder::Bodies;
 use crate::errors::Result;
 use crate::outbox;
-use crate::record::{Held, Kept, Record};
+use crate::record::{Kept, Record, Stored};
 use crate::state;
 use crate::values;
 
@@ -47,9 +47,9 @@ impl<'a> Writer<'a> {
     }
 
     /// Stores a version's body, and says where it is.
-    pub(crate) fn hold(&self, revision: Option<&Revision>, body: Option<&Bytes>, digest: Digest) -> Result<Held> {
+    pub(crate) fn hold(&self, revision: Option<&Revision>, body: Option<&Bytes>, digest: Digest) -> Result<Stored> {
         let at = body.map(|body| bodies::insert(self.connection, body)).transpose()?;
-        Ok(Held {
+        Ok(Stored {
             revision: revision.cloned(),
             digest: body_hash(digest),
             length: at.map_or(0, |at| at.length),
@@ -86,7 +86,7 @@ impl<'a> Writer<'a> {
     }
 
     /// Removes the bytes of a version that is no longer pending, where only pending ones are kept.
-    pub(crate) fn rest(&self, version: &mut Held) -> Result<()> {
+    pub(crate) fn rest(&self, version: &mut Stored) -> Result<()> {
         match self.bodies {
             Bodies::Kept => Ok(()),
             Bodies::WhilePending => self.discard(version),
@@ -94,7 +94,7 @@ impl<'a> Writer<'a> {
     }
 
     /// Removes the bytes of a version.
-    pub(crate) fn discard(&self, version: &mut Held) -> Result<()> {
+    pub(crate) fn discard(&self, version: &mut Stored) -> Result<()> {
         let Some(at) = version.at() else { return Ok(()) };
         version.body = None;
         bodies::remove(self.connection, at)
@@ -109,7 +109,7 @@ impl<'a> Writer<'a> {
 }
 
 /// The digest as it is stored.
-pub(crate) fn body_hash(digest: Digest) -> Option<Hash> {
+fn body_hash(digest: Digest) -> Option<Hash> {
     match digest {
         Digest::Put(hash) => Some(hash),
         Digest::Delete => None,

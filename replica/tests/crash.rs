@@ -4,19 +4,21 @@
 //! The test starts itself again as the process that dies.
 
 #![allow(clippy::unwrap_used, reason = "what the tests share may fail as a test does")]
+#![allow(clippy::disallowed_types, reason = "the kill is aimed by a stopwatch; no outcome depends on it")]
 
 mod support;
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::Instant;
 
-use longshore_core::{Replica, Step};
+use longshore_core::{Replica, RowNumber, Step};
 use longshore_replica::SqliteReplica;
 use support::*;
 
 const FOLDER: &str = "LONGSHORE_TEST_CRASH_FOLDER";
-const WIDTH: u64 = 7;
+const WIDTH: u64 = 40;
 
 /// Does nothing, unless it is the process that is to die: then it writes until it does.
 #[tokio::test]
@@ -66,23 +68,36 @@ impl Acknowledged {
     }
 }
 
-/// Lets the process acknowledge some lines, kills it in whatever comes next, and reads what it still said.
-fn run_and_kill(folder: &Path, lines: usize) -> Acknowledged {
-    let (mut child, mut output) = spawn(folder);
+/// When the process acknowledged something: its own pace, by which the kill is aimed.
+struct Pace(Vec<Instant>);
+
+impl Pace {
+    /// Waits, busily, until that share of what the process does next is probably done: writes and batches alternate.
+    fn spin(&self, share: f64) {
+        let [.., before, last, now] = self.0[..] else { return };
+        let time = last.duration_since(before).mul_f64(share);
+        while now.elapsed() < time {
+            std::hint::spin_loop();
+        }
+    }
+}
+
+/// Lets the process acknowledge some lines, kills it in the midst of what comes next, and reads what it still said.
+fn run_and_kill(folder: &Path, lines: usize, share: f64) -> Acknowledged {
+    let (mut child, output) = spawn(folder);
     let mut acknowledged = Acknowledged::default();
-    let mut line = String::new();
-    let mut seen = 0;
-    let mut killed = false;
-    while output.read_line(&mut line).unwrap() > 0 {
-        acknowledged.note(line.trim());
-        seen += usize::from(line.starts_with("wrote") || line.starts_with("applied"));
-        line.clear();
-        if seen >= lines && !killed {
+    let mut pace = Pace(Vec::new());
+    for line in output.lines().map_while(Result::ok).filter(|line| line.starts_with("wrote") || line.starts_with("app"))
+    {
+        acknowledged.note(&line);
+        pace.0.push(Instant::now());
+        if pace.0.len() == lines {
+            pace.spin(share);
             child.kill().unwrap();
-            killed = true;
         }
     }
     child.wait().unwrap();
+    assert!(pace.0.len() >= lines, "the process ended by itself");
     acknowledged
 }
 
@@ -111,15 +126,14 @@ async fn check(folder: &Path, acknowledged: &Acknowledged) {
     let last = mine.map_or(0, |round| (round + 1) * WIDTH);
     let expected: Vec<u64> = if pushed { Vec::new() } else { (last + 1 - WIDTH.min(last)..=last).collect() };
     assert_eq!(pending, expected, "documents and outbox disagree");
-    assert_eq!(replica.outbox(&[]).await.unwrap().last_row.map_or(0, |row| row.get()), last);
+    assert_eq!(replica.outbox(&[]).await.unwrap().last_row.map_or(0, RowNumber::get), last);
 }
 
 #[tokio::test]
 async fn a_killed_process_leaves_whole_writes() {
-    // Each count ends elsewhere in the rounds of the child; the kill then lands wherever the child has come to.
-    for lines in 1..=24 {
+    for turn in 0..24 {
         let folder = tempfile::tempdir().unwrap();
-        let acknowledged = run_and_kill(folder.path(), lines);
+        let acknowledged = run_and_kill(folder.path(), 3 + turn % 4, f64::from(u32::try_from(turn).unwrap()) / 20.0);
         check(folder.path(), &acknowledged).await;
     }
 }

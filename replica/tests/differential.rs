@@ -15,7 +15,7 @@ use support::*;
 
 const IDS: [&str; 5] = ["a", "b", "c", "d", "e"];
 
-/// SplitMix64: the same seed, the same run.
+/// The generator `SplitMix64`: the same seed, the same run.
 struct Random(u64);
 
 impl Random {

@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use longshore_core::{
-    ByteRange, ByteStream, Capabilities, Created, Error, ErrorKind, Folder, Listing, Object, ObjectKey, Outcome,
-    Payload, Reply, Result, Storage,
+    ByteRange, ByteStream, Capabilities, Created, DomainName, Error, ErrorKind, Folder, Listing, Object, ObjectKey,
+    Outcome, Payload, Reply, Result, Runtime, Storage, StoredServer,
 };
 
 use crate::errors::not_applied;
@@ -85,6 +85,26 @@ impl Fs {
     /// ```
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// A complete server on this folder, for one domain: lease, log and metadata.
+    ///
+    /// ```
+    /// use longshore_core::{DomainName, Server, StoreOptions, TokioRuntime};
+    /// use longshore_fs::Fs;
+    /// use std::sync::Arc;
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+    /// let folder = tempfile::tempdir()?;
+    /// let server = Fs::open(folder.path())?.server(Arc::new(TokioRuntime), &DomainName::default())?;
+    /// let info = server.initialize(&StoreOptions::default()).await?;
+    /// assert_eq!(server.store().await?.value, Some(info));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn server(self, runtime: Arc<dyn Runtime>, domain: &DomainName) -> Result<StoredServer> {
+        StoredServer::new(Arc::new(self), runtime, domain)
     }
 
     async fn blocking<T: Send + 'static>(

@@ -4,15 +4,24 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use futures::executor::block_on;
-use longshore_core::{Change, Content, DocumentId, DomainName, Sequence, Server, StoredServer};
+use longshore_core::{Change, ClientId, Content, DocumentId, DomainName, Sequence, Server, StoredServer};
 
 use super::device::{Device, World};
 
+fn server(world: &World) -> StoredServer {
+    let storage = std::sync::Arc::new(world.storage.clone());
+    StoredServer::new(storage, world.sim.runtime(), &DomainName::default()).unwrap()
+}
+
+/// Who wrote each entry, in order.
+pub fn writers(world: &World) -> Vec<ClientId> {
+    let replies = block_on(server(world).changes_read(Sequence::FIRST, 100)).unwrap();
+    replies.into_iter().map_while(|reply| Some(reply.value?.client)).collect()
+}
+
 /// Everything the log says, in order.
 pub fn log(world: &World) -> Vec<Change> {
-    let server =
-        StoredServer::new(std::sync::Arc::new(world.storage.clone()), world.sim.runtime(), &DomainName::default())
-            .unwrap();
+    let server = server(world);
     let mut changes = Vec::new();
     let mut previous = block_on(server.store()).unwrap().value.expect("the store is there").hash;
     let mut number = Sequence::FIRST;

@@ -6,6 +6,7 @@ pub(crate) mod platform;
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use longshore_core::{ByteRange, ObjectKey, Result, Storage};
 use longshore_fs::Fs;
@@ -50,7 +51,15 @@ pub(crate) fn child_root() -> Option<PathBuf> {
 }
 
 /// A small file system of its own under a folder, unmounted when dropped.
-pub(crate) struct Mount(TempDir);
+///
+/// One at a time: while `mount` is being started, the new process has this one's open files, and they keep another test's
+/// file system busy.
+pub(crate) struct Mount {
+    folder: TempDir,
+    _alone: MutexGuard<'static, ()>,
+}
+
+static ALONE: Mutex<()> = Mutex::new(());
 
 impl Mount {
     /// `None`, with the reason printed, where this user may not mount one.
@@ -60,9 +69,10 @@ impl Mount {
 
     /// One of this kind.
     pub(crate) fn of(kind: &str, options: &str) -> Option<Self> {
+        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let folder = tempfile::tempdir().unwrap();
         match run("mount", &["-t", kind, "-o", options, kind, text(folder.path())]) {
-            Ok(()) => Some(Self(folder)),
+            Ok(()) => Some(Self { folder, _alone: alone }),
             Err(reason) => {
                 println!("skipped, since no file system can be mounted here: {reason}");
                 None
@@ -71,7 +81,7 @@ impl Mount {
     }
 
     pub(crate) fn path(&self) -> &Path {
-        self.0.path()
+        self.folder.path()
     }
 
     pub(crate) fn remount(&self, options: &str) {

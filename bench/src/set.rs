@@ -1,0 +1,51 @@
+//! The documents that both sides move.
+
+use longshore::Document;
+use rustix::time::{ClockId, clock_gettime};
+
+/// How many documents.
+pub(crate) const COUNT: usize = 20_000;
+/// Body bytes of each.
+const SIZE: usize = 500;
+/// How often each side runs.
+pub(crate) const RUNS: usize = 5;
+
+/// Documents of half random, half repeated text, as notes and records are.
+pub(crate) fn documents() -> Vec<Document> {
+    (0..COUNT as u64).map(|number| Document::new(name(number), body(number)).expect("a good id")).collect()
+}
+
+fn name(number: u64) -> String {
+    format!("folder-{}/note-{number}.json", number / 100)
+}
+
+fn body(number: u64) -> String {
+    let mut state = number;
+    let mut body = format!("{{\"id\":{number},\"title\":\"a note among many\",\"done\":false,\"text\":\"");
+    while body.len() < SIZE - 2 {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        body.push_str(&format!("{:08x} lorem ipsum ", state >> 32));
+    }
+    body.truncate(SIZE - 2);
+    body + "\"}"
+}
+
+/// Seconds that the work takes.
+#[expect(clippy::cast_precision_loss, reason = "seconds for a table")]
+pub(crate) fn seconds(work: impl FnOnce()) -> f64 {
+    let start = clock_gettime(ClockId::Monotonic);
+    work();
+    let end = clock_gettime(ClockId::Monotonic);
+    (end.tv_sec - start.tv_sec) as f64 + (end.tv_nsec - start.tv_nsec) as f64 / 1e9
+}
+
+/// The fastest of several runs of each side, in turns.
+pub(crate) fn fastest<const N: usize>(mut sides: [&mut dyn FnMut() -> f64; N]) -> [f64; N] {
+    let mut best = [f64::INFINITY; N];
+    for _ in 0..RUNS {
+        for (side, best) in sides.iter_mut().zip(&mut best) {
+            *best = best.min(side());
+        }
+    }
+    best
+}

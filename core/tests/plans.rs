@@ -1,0 +1,90 @@
+//! A user looks at what a sync would do, and agrees. Then exactly that happens, or nothing.
+
+mod support;
+
+use longshore_core::{Effect, ErrorKind, Plan, Planned};
+use support::{Device, World, verdict};
+
+fn plan(world: &World, device: &Device) -> Plan {
+    world.sim.run(device.new_client(false).plan(), || false).unwrap().unwrap()
+}
+
+fn effects(planned: &[Planned]) -> Vec<(&str, Effect)> {
+    planned.iter().map(|planned| (planned.id.as_str(), planned.effect)).collect()
+}
+
+fn diverged() -> (World, Device, Device) {
+    let world = World::new(30, true);
+    let (mut a, mut b) = (world.device("a"), world.device("b"));
+    for id in ["edit", "delete", "both", "same", "mine"] {
+        a.put(id, &format!("base of {id}"));
+    }
+    a.sync();
+    b.sync();
+    a.put("edit", "edited");
+    a.delete("delete");
+    a.put("new", "created");
+    a.put("both", "by a");
+    a.put("same", "equal");
+    a.sync();
+    b.put("both", "by b");
+    b.put("same", "equal");
+    b.put("mine", "edited here");
+    b.put("fresh", "created here");
+    b.restart();
+    (world, a, b)
+}
+
+#[test]
+fn a_plan_tells_every_effect_and_changes_nothing() {
+    let (world, _, b) = diverged();
+    let (documents, objects) = (b.documents(), world.storage.objects());
+    let plan = plan(&world, &b);
+    assert_eq!(effects(&plan.pull), [("delete", Effect::Delete), ("edit", Effect::Update), ("new", Effect::Create)]);
+    assert_eq!(effects(&plan.push), [("mine", Effect::Update), ("fresh", Effect::Create)]);
+    assert_eq!(plan.conflicts.iter().map(|id| id.as_str()).collect::<Vec<_>>(), ["both"]);
+    assert_eq!((b.documents(), world.storage.objects()), (documents, objects));
+}
+
+#[test]
+fn what_was_agreed_happens() {
+    let (world, mut a, mut b) = diverged();
+    let plan = plan(&world, &b);
+    let report = world.sim.run(b.new_client(true).sync_planned(&plan), || false).unwrap().unwrap();
+    assert_eq!(report.pulled as usize, plan.pull.len());
+    a.sync();
+    b.sync();
+    verdict::sound(&world, &[&a, &b]);
+}
+
+#[test]
+fn an_outdated_plan_changes_nothing() {
+    let moves: [fn(&mut Device, &mut Device); 2] = [
+        |a, _| {
+            a.put("later", "committed");
+            a.sync();
+        },
+        |_, b| b.put("later", "written here"),
+    ];
+    for outdate in moves {
+        let (world, mut a, mut b) = diverged();
+        let plan = plan(&world, &b);
+        outdate(&mut a, &mut b);
+        let (documents, objects) = (b.documents(), world.storage.objects());
+        let error = world.sim.run(b.new_client(true).sync_planned(&plan), || false).unwrap().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
+        assert_eq!((b.documents(), world.storage.objects()), (documents, objects));
+    }
+}
+
+#[test]
+fn a_plan_for_a_new_store_initialises_nothing() {
+    let world = World::new(31, true);
+    let a = world.device("a");
+    a.put("doc", "1");
+    let plan = plan(&world, &a);
+    assert!(plan.initialize && plan.push.len() == 1);
+    assert!(world.storage.objects().is_empty());
+    world.sim.run(a.new_client(true).sync_planned(&plan), || false).unwrap().unwrap();
+    verdict::sound(&world, &[&a]);
+}

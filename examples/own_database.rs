@@ -1,0 +1,168 @@
+//! An app that keeps its documents in a store of its own, which cannot share a transaction with the outbox.
+//!
+//! The app's store is the truth about documents; a [`SqliteReplica`] beside it holds outbox, journal and conflicts. The app
+//! writes to its store first and queues the change after. What a crash between the two loses, [`Replica::uncommitted`] finds at
+//! the start of the next sync: everything that the store marks as changed, deletions included.
+//!
+//! `cargo run --example own_database`
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use longshore::{
+    Applied, Batch, Change, Claim, Client, Conflict, Document, DocumentId, Hash, Loaded, Outbox, PendingChange,
+    Replica, Result, RowNumber, SqliteReplica, Step,
+};
+
+/// The app's own store: here a map. `None` is a deletion that was not committed yet.
+#[derive(Debug, Default)]
+struct AppStore {
+    documents: BTreeMap<DocumentId, Option<Document>>,
+    /// What changed since it was last committed.
+    dirty: BTreeMap<DocumentId, Change>,
+}
+
+/// The app's store as a replica, with a database beside it for everything the app does not want to know.
+#[derive(Debug)]
+struct OwnDatabase {
+    app: Mutex<AppStore>,
+    beside: SqliteReplica,
+}
+
+impl OwnDatabase {
+    fn app<T>(&self, work: impl FnOnce(&mut AppStore) -> T) -> T {
+        work(&mut self.app.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The app writes, and marks what it wrote. It knows nothing of outboxes here.
+    fn write(&self, change: Change) {
+        self.app(|app| {
+            app.documents.insert(change.id.clone(), change.document());
+            app.dirty.insert(change.id.clone(), change);
+        });
+    }
+
+    /// Brings the app's store to what the database beside it says of this document.
+    async fn refresh(&self, id: &DocumentId) -> Result<()> {
+        let document = self.beside.get(id).await?;
+        self.app(|app| match document {
+            Some(document) => drop(app.documents.insert(id.clone(), Some(document))),
+            None => drop(app.documents.remove(id)),
+        });
+        Ok(())
+    }
+}
+
+/// The document that a step changes here.
+fn changed(step: &Step) -> Option<DocumentId> {
+    match step {
+        Step::Store { change, .. } => Some(change.id.clone()),
+        Step::Settle { id, .. } | Step::Answer { id, .. } => Some(id.clone()),
+        _ => None,
+    }
+}
+
+#[async_trait]
+impl Replica for OwnDatabase {
+    async fn queue(&self, change: Change) -> Result<RowNumber> {
+        let id = change.id.clone();
+        let row = self.beside.queue(change.clone()).await?;
+        // Queued: the outbox remembers it from here on. A newer edit stays marked.
+        self.app(|app| {
+            if app.dirty.get(&id) == Some(&change) {
+                app.dirty.remove(&id);
+            }
+        });
+        Ok(row)
+    }
+
+    async fn uncommitted(&self) -> Result<Vec<Change>> {
+        Ok(self.app(|app| app.dirty.values().cloned().collect()))
+    }
+
+    async fn apply(&self, batch: Batch) -> Result<Applied> {
+        let ids: Vec<DocumentId> = batch.steps.iter().filter_map(changed).collect();
+        // An edit that was not queued yet must not be overwritten unseen: queue it, and let the engine decide anew.
+        let unseen: Vec<Change> = self.app(|app| ids.iter().filter_map(|id| app.dirty.get(id).cloned()).collect());
+        if !unseen.is_empty() {
+            for change in unseen {
+                self.queue(change).await?;
+            }
+            return Ok(Applied::Stale);
+        }
+        let applied = self.beside.apply(batch).await?;
+        if applied == Applied::Done {
+            for id in &ids {
+                self.refresh(id).await?;
+            }
+        }
+        Ok(applied)
+    }
+
+    // The rest is bookkeeping, which the database beside does.
+    async fn claim(&self) -> Result<Claim> {
+        self.beside.claim().await
+    }
+    async fn load(&self) -> Result<Loaded> {
+        self.beside.load().await
+    }
+    async fn pending(&self, after: Option<RowNumber>, last: RowNumber, bytes: usize) -> Result<Vec<PendingChange>> {
+        self.beside.pending(after, last, bytes).await
+    }
+    async fn outbox(&self, ids: &[DocumentId]) -> Result<Outbox> {
+        self.beside.outbox(ids).await
+    }
+    async fn pending_count(&self) -> Result<u64> {
+        self.beside.pending_count().await
+    }
+    async fn conflicts(&self) -> Result<Vec<DocumentId>> {
+        self.beside.conflicts().await
+    }
+    async fn conflict(&self, id: &DocumentId) -> Result<Option<Conflict>> {
+        self.beside.conflict(id).await
+    }
+    async fn contains(&self, id: &DocumentId) -> Result<bool> {
+        self.beside.contains(id).await
+    }
+    async fn committed(&self, hash: &Hash) -> Result<bool> {
+        self.beside.committed(hash).await
+    }
+}
+
+async fn device(folder: &std::path::Path, name: &str) -> Result<(Arc<OwnDatabase>, Client)> {
+    let beside = SqliteReplica::open(folder.join(name)).await?;
+    let own = Arc::new(OwnDatabase { app: Mutex::default(), beside });
+    let server = longshore::create(&longshore::file_url(&folder.join("store")))?;
+    let client = Client::builder(server, own.clone()).build();
+    Ok((own, client))
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let (laptop, laptop_client) = device(folder.path(), "laptop.db").await?;
+    let (phone, phone_client) = device(folder.path(), "phone.db").await?;
+    let id = DocumentId::new("note")?;
+
+    // The careful app: store, then queue.
+    let change = Change::put(Document::new("note", "first")?);
+    laptop.write(change.clone());
+    laptop_client.queue_change(change).await?;
+    laptop_client.sync().await?;
+    phone_client.sync().await?;
+    assert_eq!(phone.app(|app| app.documents[&id].as_ref().map(|d| d.body.clone())), Some("first".into()));
+
+    // A crash between the two: nothing was queued, and nothing is lost. The same for a deletion.
+    phone.write(Change::put(Document::new("note", "second")?));
+    assert_eq!(phone_client.sync().await?.pushed, 1);
+    laptop_client.sync().await?;
+    assert_eq!(laptop.app(|app| app.documents[&id].as_ref().map(|d| d.body.clone())), Some("second".into()));
+
+    laptop.write(Change::delete(id.clone()));
+    laptop_client.sync().await?;
+    phone_client.sync().await?;
+    assert!(!phone.app(|app| app.documents.contains_key(&id)));
+    println!("both stores agree, and no write was lost between store and queue");
+    Ok(())
+}
