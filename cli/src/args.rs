@@ -54,7 +54,7 @@ pub(crate) struct Attached {
 pub(crate) struct Init {
     /// The folder of files.
     pub(crate) folder: PathBuf,
-    /// The store's address: file:///path/to/folder. No password belongs in it.
+    /// The store's address: `file:///path/to/folder`. No password belongs in it.
     pub(crate) url: String,
     /// Join a store that is there; never create one.
     #[arg(long)]

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use longshore::{
-    Client, ClientBuilder, DomainName, Error, OpenMode, Replica, Server, Storage, StoredServer, TokioRuntime,
+    Bodies, Client, ClientBuilder, DomainName, Error, OpenMode, Replica, Server, SqliteReplica, Storage, StoredServer,
+    Synchronous, TokioRuntime,
 };
-use longshore_replica::{Bodies, SqliteReplica, Synchronous};
 
 use crate::address;
 use crate::config::{Config, cannot};
@@ -45,6 +45,11 @@ impl Attached {
         Ok(Self { folder, config, replica })
     }
 
+    /// The replica's database.
+    pub(crate) fn database(&self) -> PathBuf {
+        self.config.state_folder(&self.folder).join(DATABASE)
+    }
+
     /// Locks the folder against other syncs of it, until the file is dropped.
     pub(crate) fn lock(&self) -> Result<File> {
         let path = self.config.state_folder(&self.folder).join(LOCK);
@@ -68,13 +73,13 @@ impl Attached {
     }
 
     /// A client of the folder's store, which never creates one.
-    pub(crate) fn client(&self, server: Arc<StoredServer>, replica: Arc<dyn Replica>) -> ClientBuilder {
+    pub(crate) fn client(server: Arc<StoredServer>, replica: Arc<dyn Replica>) -> ClientBuilder {
         Client::builder(server, replica).mode(OpenMode::Join)
     }
 
     /// Before the first sync the engine knows no store yet: it has to be the one that the folder was attached to.
     pub(crate) async fn check_store(&self, server: &Arc<StoredServer>) -> Result<()> {
-        let client = self.client(Arc::clone(server), Arc::new(self.replica.clone())).build();
+        let client = Self::client(Arc::clone(server), Arc::new(self.replica.clone())).build();
         if client.status().await?.store.is_some() {
             return Ok(());
         }

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use longshore::{DocumentId, Result};
-use longshore_replica::SqliteReplica;
+use longshore::{DocumentId, Result, SqliteReplica};
 
 use crate::folder::seen::{Record, Seen};
 

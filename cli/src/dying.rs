@@ -77,7 +77,7 @@ impl DyingStorage {
         self.kind.is_none_or(|kind| kind == name) && self.calls.fetch_add(1, Ordering::Relaxed) + 1 == self.number
     }
 
-    fn die(&self, when: &str, call: &str, object: impl fmt::Display) -> ! {
+    fn die(when: &str, call: &str, object: impl fmt::Display) -> ! {
         let mut out = std::io::stdout();
         drop(writeln!(out, "died: {when} the storage call: {call} {object}"));
         drop(out.flush());
@@ -92,11 +92,11 @@ impl DyingStorage {
     ) -> Result<T> {
         let deadly = self.count(name);
         if deadly && !self.after {
-            self.die("before", name, object);
+            Self::die("before", name, object);
         }
         let result = call.await;
         if deadly {
-            self.die("after", name, object);
+            Self::die("after", name, object);
         }
         result
     }

@@ -13,9 +13,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use longshore::{
     Answer, Applied, Batch, Change, Claim, Conflict, DocumentId, Error, ErrorKind, Hash, Loaded, Outbox, PendingChange,
-    Replica, Result, Revision, RowNumber, Runtime as _, Step, TokioRuntime, Version,
+    Replica, Result, Revision, RowNumber, Runtime as _, SqliteReplica, Step, TokioRuntime, Version,
 };
-use longshore_replica::SqliteReplica;
 
 use crate::book::Book;
 use crate::changes::{self, Changes};
@@ -165,7 +164,7 @@ impl FolderReplica {
                     let Some(conflict) = self.inner.conflict(id).await?.filter(|conflict| conflict.row == *row) else {
                         return Ok(None);
                     };
-                    tasks.extend(self.answered(conflict, answer));
+                    tasks.extend(self.answered(&conflict, answer));
                 }
                 _ => {}
             }
@@ -177,7 +176,7 @@ impl FolderReplica {
         Task { id: id.clone(), wanted, record: self.book().0.get(id).cloned() }
     }
 
-    fn answered(&self, conflict: Conflict, answer: &Answer) -> Vec<Task> {
+    fn answered(&self, conflict: &Conflict, answer: &Answer) -> Vec<Task> {
         let remote = self.task(&conflict.id, version(&conflict.remote));
         match answer {
             Answer::TakeRemote => vec![remote],

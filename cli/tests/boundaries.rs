@@ -1,5 +1,7 @@
 //! Code for one operating system stands in `platform.rs` alone, so that a port has one file to read.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::fs;
 use std::path::Path;
 

@@ -1,5 +1,7 @@
 //! Two devices edit one file. No edit may be lost: each rule of `--conflict` decides as it says, and the default keeps both.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod support;
 
 use support::Place;

@@ -1,5 +1,7 @@
 //! The newcomer's first command: it must work, take seconds, and prove what it says.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod support;
 
 use support::{Place, longshore};

@@ -1,5 +1,7 @@
 //! What a folder of files keeps when it goes through a store: times, the executable bit, and what the user said to ignore.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod support;
 
 use std::fs;

@@ -1,6 +1,8 @@
 //! Ids from the store are not to be trusted as paths, and files have names that are no ids. What cannot be here is reported,
 //! left out, and never deleted elsewhere.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod support;
 
 use std::fs;
@@ -97,7 +99,9 @@ fn nothing_is_written_through_a_link() {
 }
 
 fn link(place: &Place, to: &str, at: &str) {
-    assert!(std::process::Command::new("ln").arg("-s").arg(place.path(to)).arg(place.path(at)).status().unwrap().success());
+    assert!(
+        std::process::Command::new("ln").arg("-s").arg(place.path(to)).arg(place.path(at)).status().unwrap().success()
+    );
 }
 
 #[test]

@@ -3,6 +3,8 @@
 //!
 //! The child reports the call it dies in, so that the test can prove that the kill came in the middle of a sync.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod support;
 
 use support::Place;

@@ -1,5 +1,7 @@
 //! A folder that looks emptied (a wrong mount, a slip of the hand) must not empty all the others.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod support;
 
 use std::fs;

@@ -1,6 +1,8 @@
 //! Two devices sync the same store at the same moment, fifty times: both end with everything, and nothing is committed twice.
 //! Two syncs of the *same* folder do not mix: the second is told that the folder is busy.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod support;
 
 use std::fs::File;

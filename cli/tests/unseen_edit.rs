@@ -2,6 +2,8 @@
 //!
 //! `--before-write` runs a command in exactly that moment.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod support;
 
 use support::Place;

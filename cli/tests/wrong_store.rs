@@ -1,6 +1,8 @@
 //! The store was emptied, replaced or rolled back; a folder was copied to a second device, or its state restored from a backup.
 //! Each time there is a defined error or a recovery, and no file is deleted anywhere.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod support;
 
 use std::fs;

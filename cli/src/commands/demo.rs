@@ -11,7 +11,7 @@ use super::text::{count, size};
 use crate::args::Demo;
 use crate::exit::{Exit, Failure, Result};
 
-pub(super) fn run(args: Demo, json: bool) -> Result<Exit> {
+pub(super) fn run(args: &Demo, json: bool) -> Result<Exit> {
     if json {
         return Err(Failure::new(Exit::Usage, "demo", "tells a story and has no JSON; leave out --json"));
     }
@@ -70,7 +70,9 @@ fn kill(stage: &mut Stage) -> Result<()> {
         files::write(&stage.folder("laptop"), &format!("batch/{number:02}.txt"), &format!("file {number}\n"))?;
     }
     match stage.sync_and_die("laptop", "create:1+")? {
-        Killed::At(place) => println!("   It {place}.\n   The commit landed, but the answer never arrived: `laptop` cannot know."),
+        Killed::At(place) => {
+            println!("   It {place}.\n   The commit landed, but the answer never arrived: `laptop` cannot know.");
+        }
         Killed::Not => {
             let what = "the sync that was to be killed came to its end; please report this";
             return Err(Failure::new(Exit::Failure, "demo", what));

@@ -20,13 +20,15 @@ pub(super) async fn run(args: &Log, json: bool) -> Result<Exit> {
     if let Some(Show::Show { number }) = args.show {
         return show(&server, number, json).await;
     }
-    let client = at.client(Arc::clone(&server), Arc::new(at.replica.clone())).build();
+    let client = Attached::client(Arc::clone(&server), Arc::new(at.replica.clone())).build();
     let checkpoint = client.status().await?.checkpoint.map_or(0, Sequence::get);
     let entries = newest(&server, checkpoint, args.limit).await?;
     if json {
         print_json(&json!({ "checkpoint": checkpoint, "entries": entries.iter().map(header).collect::<Vec<_>>() }));
     } else {
-        entries.iter().for_each(|entry| println!("{}", line(entry)));
+        for entry in &entries {
+            println!("{}", line(entry));
+        }
         println!("{} shown; this folder is at commit {checkpoint}", count(entries.len() as u64, "commit"));
     }
     Ok(Exit::Done)
@@ -60,7 +62,9 @@ async fn show(server: &StoredServer, number: u64, json: bool) -> Result<Exit> {
         print_json(&shown);
     } else {
         println!("{}", line(&entry));
-        changes.iter().for_each(|change| println!("  {}", words(change)));
+        for change in &changes {
+            println!("  {}", words(change));
+        }
     }
     Ok(Exit::Done)
 }

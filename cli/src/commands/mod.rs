@@ -22,6 +22,6 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit> {
         Command::Log(args) => log::run(&args, json).await,
         Command::Conflicts(args) => conflicts::run(&args, json).await,
         Command::Detach(args) => detach::run(&args, json).await,
-        Command::Demo(args) => demo::run(args, json),
+        Command::Demo(args) => demo::run(&args, json),
     }
 }

@@ -2,6 +2,7 @@
 
 mod dry_run;
 mod missing;
+mod space;
 mod summary;
 
 use std::sync::{Arc, PoisonError};
@@ -48,6 +49,7 @@ pub(super) async fn run(args: Sync, json: bool) -> Result<Exit> {
     };
     let copies = Arc::clone(&rule.copies);
     let report = sync(&at, &replica, rule, args.die_at, json).await?;
+    space::give_back(&at).await;
     let copies = copies.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let summary = Summary { report, tally: replica.tally(), skipped: left_out(&replica, skipped), copies };
     Ok(summary.tell(json))
@@ -66,12 +68,12 @@ async fn look(at: &Attached, die_at: Option<DieAt>) -> Result<(Arc<Folder>, Book
     let ended = |error| Failure::new(Exit::Failure, at.folder.display(), format!("the scan ended early ({error})"));
     let scan = scan.await.map_err(ended)??.map_err(|error| cannot("read", &at.folder, &error))?;
     let comparer = Arc::clone(&folder);
-    let compared = blocking(move || {
+    let found = blocking(move || {
         remove_leftovers(&scan.leftovers);
         let changes = Changes::find(&comparer, scan, &book);
         (book, changes)
     });
-    let (book, changes) = compared.await?;
+    let (book, changes) = found.await?;
     Ok((folder, book, changes))
 }
 
@@ -109,7 +111,7 @@ async fn sync(
     let server = at.server(die_at)?;
     at.check_store(&server).await?;
     let display = Display::new(json);
-    let client = at.client(Arc::clone(&server), Arc::clone(replica) as Arc<dyn Replica>);
+    let client = Attached::client(Arc::clone(&server), Arc::clone(replica) as Arc<dyn Replica>);
     let client = client.resolver(rule).observer(display).build();
     let report = client.sync().await.map_err(|error| {
         let refused = replica.tally().refused;

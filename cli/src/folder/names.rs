@@ -44,8 +44,8 @@ fn refused_by_windows(part: &str) -> Option<&'static str> {
     }
     let stem = part.split('.').next().unwrap_or_default().trim_end().to_ascii_lowercase();
     let numbered = stem.strip_prefix("com").or_else(|| stem.strip_prefix("lpt"));
-    let port = numbered.is_some_and(|n| n.len() == 1 && n.chars().all(|c| c.is_ascii_digit()));
-    (port || DEVICES.contains(&stem.as_str())).then_some("the name is reserved by Windows")
+    let is_port = numbered.is_some_and(|n| n.len() == 1 && n.chars().all(|c| c.is_ascii_digit()));
+    (is_port || DEVICES.contains(&stem.as_str())).then_some("the name is reserved by Windows")
 }
 
 /// The id of the copy that keeps this device's version: `name (conflict DEVICE DATE).ext`, then with a counter.

@@ -109,7 +109,7 @@ impl Writing<'_> {
         match self.folder.examine(&task.id, task.record.as_ref(), None, self.now)? {
             Verdict::Recorded(_) => self.remove_file(&task.id).map_err(|error| failed("remove", &task.id, error)),
             Verdict::Unseen(local @ Local::Put(..)) => {
-                self.done.unseen.push((task.id.clone(), local));
+                self.unseen(task, local);
                 Ok(())
             }
             _ => Ok(()),
@@ -125,39 +125,49 @@ impl Writing<'_> {
     }
 
     fn put(&mut self, task: &Task) -> Result<()> {
-        let Wanted::File { body, digest, hint } = &task.wanted else { return Ok(()) };
-        let id = task.id.as_str();
-        let refused = match self.folder.refuses(id) {
-            Some(why) => Some(why),
-            None => {
-                self.folder.make_parents(id, &mut self.checked).or_else(unusable).map_err(|e| failed("write", id, e))?
-            }
-        };
-        if let Some(why) = refused {
-            return Ok(self.leave(task, why));
+        if let Some(why) = self.refused(task.id.as_str())? {
+            self.leave(task, why);
+            return Ok(());
         }
         for _ in 0..TRIES {
-            match self.folder.examine(&task.id, task.record.as_ref(), Some(digest), self.now)? {
-                Verdict::Blocked(why) => return Ok(self.leave(task, why)),
-                Verdict::Unseen(local) => return Ok(self.done.unseen.push((task.id.clone(), local))),
-                Verdict::Same => return self.adopt(task, *hint),
-                Verdict::Free => {
-                    if self.place(task, body, *hint, None)? {
-                        return Ok(());
-                    }
-                }
-                Verdict::Recorded(stamp) => {
-                    if self.place(task, body, *hint, Some(stamp))? {
-                        return Ok(());
-                    }
-                }
+            if self.try_put(task)? {
+                return Ok(());
             }
         }
-        Err(failed("write", id, io::Error::from(io::ErrorKind::ResourceBusy)))
+        Err(failed("write", &task.id, io::Error::from(io::ErrorKind::ResourceBusy)))
+    }
+
+    /// Why this name cannot be written; makes the folders above it otherwise.
+    fn refused(&mut self, id: &str) -> Result<Option<String>> {
+        match self.folder.refuses(id) {
+            Some(why) => Ok(Some(why)),
+            None => self
+                .folder
+                .make_parents(id, &mut self.checked)
+                .or_else(unusable)
+                .map_err(|error| failed("write", id, error)),
+        }
+    }
+
+    /// False if something changed there at the last moment: look again.
+    fn try_put(&mut self, task: &Task) -> Result<bool> {
+        let Wanted::File { body, digest, hint } = &task.wanted else { return Ok(true) };
+        match self.folder.examine(&task.id, task.record.as_ref(), Some(digest), self.now)? {
+            Verdict::Free => return self.place(task, body, *hint, None),
+            Verdict::Recorded(stamp) => return self.place(task, body, *hint, Some(stamp)),
+            Verdict::Same => self.adopt(task, *hint)?,
+            Verdict::Blocked(why) => self.leave(task, why),
+            Verdict::Unseen(local) => self.unseen(task, local),
+        }
+        Ok(true)
     }
 
     fn leave(&mut self, task: &Task, why: String) {
         self.done.seen.push((task.id.clone(), Seen::Off(why)));
+    }
+
+    fn unseen(&mut self, task: &Task, local: Local) {
+        self.done.unseen.push((task.id.clone(), local));
     }
 
     /// The file has the right bytes already: only its time and its executable bit are set.

@@ -64,7 +64,9 @@ impl Place {
     /// A place with these devices attached to a new store.
     pub(crate) fn with(devices: &[&str]) -> Self {
         let place = Self::new();
-        devices.iter().for_each(|device| drop(place.init(device, &[]).ok()));
+        for device in devices {
+            place.init(device, &[]).ok();
+        }
         place
     }
 
@@ -89,7 +91,9 @@ impl Place {
 
     /// Syncs these devices in turn; each must succeed.
     pub(crate) fn settle(&self, devices: &[&str]) {
-        devices.iter().for_each(|device| drop(self.sync(device, &[]).ok()));
+        for device in devices {
+            self.sync(device, &[]).ok();
+        }
     }
 
     pub(crate) fn run(&self, command: &str, device: &str, more: &[&str]) -> Ended {

@@ -29,7 +29,7 @@ struct Here {
 pub(super) async fn run(at: &Attached, folder: Arc<Folder>, book: Book, changes: Changes, json: bool) -> Result<Exit> {
     let server = at.server(None)?;
     at.check_store(&server).await?;
-    let plan = at.client(server, Arc::new(at.replica.clone())).build().plan().await?;
+    let plan = Attached::client(server, Arc::new(at.replica.clone())).build().plan().await?;
     let files = book.on_disk().count();
     let here = blocking(move || read_all(&folder, &book, changes)).await?;
     let (push, pull, conflicts) = lay_together(&here, &plan);
@@ -46,7 +46,9 @@ pub(super) async fn run(at: &Attached, folder: Arc<Folder>, book: Book, changes:
     }
     print(&push, "commit:");
     print(&pull, "write here:");
-    conflicts.iter().for_each(|id| println!("changed on both sides: {}", one_line(id.as_str())));
+    for id in &conflicts {
+        println!("changed on both sides: {}", one_line(id.as_str()));
+    }
     print_skipped(&here.skipped);
     if mass {
         println!("many files would be deleted: a sync may stop and ask for --allow-mass-delete");
@@ -61,7 +63,9 @@ pub(super) async fn run(at: &Attached, folder: Arc<Folder>, book: Book, changes:
 }
 
 fn print(lines: &[Line], what: &str) {
-    lines.iter().for_each(|(effect, id)| println!("{what} {effect} {}", one_line(id.as_str())));
+    for (effect, id) in lines {
+        println!("{what} {effect} {}", one_line(id.as_str()));
+    }
 }
 
 fn read_all(folder: &Folder, book: &Book, changes: Changes) -> Here {
