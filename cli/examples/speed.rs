@@ -1,9 +1,10 @@
 //! How fast the command is, beside the least that any program would have to do.
 //!
-//! `cargo run --release -p longshore-cli --example speed [files]`, after `cargo build --release -p longshore-cli`.
+//! `cargo run --release -p longshore-cli --example speed [files [rounds]]`, after `cargo build --release -p longshore-cli`.
 
 #![allow(clippy::unwrap_used, reason = "a measurement may panic")]
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,12 +14,12 @@ use std::time::Duration;
 use longshore::{Bodies, Change, Client, Document, Runtime as _, SqliteReplica, TokioRuntime};
 
 const BYTES: usize = 500;
-const ROUNDS: usize = 5;
 
 fn main() {
     let files: usize = std::env::args().nth(1).map_or(20_000, |text| text.parse().unwrap());
-    println!("{files} files of {BYTES} bytes, medians of {ROUNDS} rounds");
-    let rounds: Vec<_> = (0..ROUNDS).map(|_| round(files)).collect();
+    let rounds: usize = std::env::args().nth(2).map_or(5, |text| text.parse().unwrap());
+    println!("{files} files of {BYTES} bytes, medians of {rounds} rounds");
+    let rounds: Vec<_> = (0..rounds).map(|_| round(files)).collect();
     let median = |pick: fn(&Round) -> Duration| {
         let mut times: Vec<_> = rounds.iter().map(pick).collect();
         times.sort();
@@ -58,19 +59,19 @@ fn round(files: usize) -> Round {
     let (list, _) = timed(|| scan(&at("one")));
     let (bodies, read) = timed(|| scan(&at("one")).iter().map(|path| fs::read(path).unwrap()).collect::<Vec<_>>());
     let library = library_push(place.path(), &list, &bodies);
-    let (_, bare_write) = timed(|| write(&at("bare"), &list, &bodies));
+    let ((), bare_write) = timed(|| write(&at("bare"), &list, &bodies));
     run(&["init".as_ref(), at("one").as_ref(), url.as_ref()]);
-    let (_, push) = timed(|| run(&["sync".as_ref(), at("one").as_ref()]));
+    let ((), push) = timed(|| run(&["sync".as_ref(), at("one").as_ref()]));
     run(&["init".as_ref(), at("two").as_ref(), url.as_ref()]);
-    let (_, first_sync) = timed(|| run(&["sync".as_ref(), at("two").as_ref()]));
+    let ((), first_sync) = timed(|| run(&["sync".as_ref(), at("two").as_ref()]));
     run(&["sync".as_ref(), at("two").as_ref()]);
     let (_, bare_scan) = timed(|| scan(&at("two")));
-    let (_, nothing) = timed(|| run(&["sync".as_ref(), at("two").as_ref()]));
-    let (_, empty) = timed(|| run(&["--version".as_ref()]));
+    let ((), nothing) = timed(|| run(&["sync".as_ref(), at("two").as_ref()]));
+    let ((), empty) = timed(|| run(&["--version".as_ref()]));
     let other = longshore::file_url(&at("other"));
     run(&["init".as_ref(), at("three").as_ref(), other.as_ref()]);
     run(&["sync".as_ref(), at("three").as_ref()]);
-    let (_, none) = timed(|| run(&["sync".as_ref(), at("three").as_ref()]));
+    let ((), none) = timed(|| run(&["sync".as_ref(), at("three").as_ref()]));
     Round { push, bare_push: read + library, first_sync, bare_write, nothing, bare_scan, empty, none }
 }
 
@@ -91,7 +92,7 @@ fn make(folder: &Path, files: usize) {
         let mut state = number as u64 + 1;
         while text.len() < BYTES {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            text.push_str(&format!("{:016x}", state));
+            write!(text, "{state:016x}").unwrap();
         }
         fs::write(&path, &text[..BYTES]).unwrap();
         filetime::set_file_mtime(&path, old).unwrap();
