@@ -51,8 +51,8 @@ fn push_parts(documents: &[Document]) -> f64 {
         let database = folder.path().join("a.db");
         parts::insert(&database, documents);
         let packed = parts::pack(&parts::select(&database));
-        parts::store(&folder.path().join("segments"), "1", &packed);
-        parts::store(&folder.path().join("log"), "1", b"an entry");
+        parts::store(folder.path(), "store/domains/main/segments/0/0-1", &packed);
+        parts::store(folder.path(), "store/domains/main/log/0/1/data", b"an entry");
     })
 }
 

@@ -57,10 +57,26 @@ pub(crate) fn unpack(packed: &[u8], len: usize) -> Vec<u8> {
     zstd::bulk::decompress(packed, len).expect("decompression")
 }
 
-/// Writes one object and syncs it and its folder.
-pub(crate) fn store(folder: &Path, name: &str, bytes: &[u8]) {
-    fs::create_dir_all(folder).expect("a folder");
-    let mut file = File::create(folder.join(name)).expect("a file");
+/// Writes one object under `root` and syncs it, its folder, and the name of every folder that was not there.
+pub(crate) fn store(root: &Path, name: &str, bytes: &[u8]) {
+    let path = root.join(name);
+    let folder = path.parent().expect("a folder");
+    make(folder);
+    let mut file = File::create(&path).expect("a file");
     file.write_all(bytes).and_then(|()| file.sync_all()).expect("a synced file");
+    sync(folder);
+}
+
+fn make(folder: &Path) {
+    if folder.exists() {
+        return;
+    }
+    let above = folder.parent().expect("a folder above");
+    make(above);
+    fs::create_dir(folder).expect("a folder");
+    sync(above);
+}
+
+fn sync(folder: &Path) {
     File::open(folder).and_then(|folder| folder.sync_all()).expect("a synced folder");
 }

@@ -14,7 +14,7 @@ use crate::storage::{Reply, ServerTime};
 
 /// The widest read-ahead, in entries.
 const WIDEST: usize = 64;
-/// Stored bytes of entries that are gathered before they are applied.
+/// Bytes of changes that are gathered before they are applied, and read ahead.
 const GATHER: u64 = 8 << 20;
 /// How often an entry that is missing below a present one is looked for.
 const PATIENCE: u32 = 5;
@@ -53,7 +53,7 @@ impl Gathered {
                 (Some(_), End::Head(_)) => self.end = End::Hole,
                 (Some(entry), End::Open) => {
                     self.doubt(session, number, time)?;
-                    self.bytes += entry.size;
+                    self.bytes += weight(&entry);
                     self.entries.push(entry);
                 }
                 (None, End::Open) => {
@@ -82,6 +82,7 @@ impl Session<'_> {
         let (mut replies, mut width, mut holes) = (first, 1, 0);
         loop {
             let from = after(&self.tip()?, &gathered.entries).next()?;
+            let heaviest = replies.iter().filter_map(|reply| reply.value.as_ref()).map(weight).max().unwrap_or(0);
             replies.iter().try_for_each(|reply| self.saw(reply.time))?;
             gathered.take(self, replies, from)?;
             self.check_chain(&gathered.entries).await?;
@@ -99,7 +100,9 @@ impl Session<'_> {
                     End::Open => {}
                 }
             }
-            width = if end_is_hole(holes) { 2 } else { (width * 2).min(WIDEST) };
+            // As many as may be held at once, should they all be as large as the largest of the last round.
+            let room = usize::try_from(GATHER / heaviest.max(1)).unwrap_or(WIDEST);
+            width = if holes > 0 { 2 } else { (width * 2).min(WIDEST).min(room.max(1)) };
             let next = after(&self.tip()?, &gathered.entries).next()?;
             self.keep_lease().await;
             replies = self.client.server.changes_read(next, width).await?;
@@ -149,15 +152,19 @@ impl Session<'_> {
         if let Some(number) = gathered.doubtful {
             self.above_floor(number).await?;
         }
-        let mut run = Vec::new();
+        let (mut run, mut bytes) = (Vec::new(), 0);
         for entry in gathered.entries {
             let decisive = self.attempt.as_ref().is_some_and(|open| open.sequence == entry.sequence);
-            if !decisive {
-                run.push(entry);
-                continue;
+            bytes += weight(&entry);
+            if decisive || bytes >= GATHER {
+                self.apply_run(std::mem::take(&mut run)).await?;
+                bytes = weight(&entry);
             }
-            self.apply_run(std::mem::take(&mut run)).await?;
-            self.decide_attempt(entry).await?;
+            if decisive {
+                self.decide_attempt(entry).await?;
+            } else {
+                run.push(entry);
+            }
         }
         self.apply_run(run).await
     }
@@ -260,8 +267,15 @@ impl Session<'_> {
     }
 }
 
-const fn end_is_hole(holes: u32) -> bool {
-    holes > 0
+/// Bytes that an entry's changes hold in memory, about; of those in segments, what they have stored.
+fn weight(entry: &Entry) -> u64 {
+    match &entry.content {
+        Content::Changes(changes) => {
+            changes.iter().map(|change| (change.action.len() + change.id.as_str().len()) as u64).sum()
+        }
+        Content::Segments(segments) => segments.iter().map(|segment| segment.length).sum(),
+        _ => 0,
+    }
 }
 
 /// Per document its changes, in the order of the log.

@@ -199,3 +199,74 @@ pub(crate) fn decode_entry(key: &ObjectKey, stored: &[u8]) -> Result<(EntryHeade
     let changes = assemble(std::mem::take(&mut header.changes), &bodies).map_err(|error| error.with_key(key))?;
     Ok((header, changes))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lease(key: &str) -> (ObjectKey, Bytes) {
+        let key = ObjectKey::new(key).unwrap();
+        let header = LeaseHeader {
+            key: key.to_string(),
+            token: FencingToken::FIRST,
+            nonce: Nonce::from_bytes([1; 16]),
+            kind: LeaseKind::Grant,
+            ttl: 30_000,
+            purpose: "test".to_owned(),
+        };
+        let bytes = encode_record(Kind::Lease, &header, &[]).unwrap();
+        (key, bytes)
+    }
+
+    #[test]
+    fn an_object_under_another_name_is_corrupt() {
+        let (here, bytes) = lease("domains/main/lease/0000000000000001/data");
+        let (elsewhere, _) = lease("domains/main/lease/0000000000000002/data");
+        assert!(decode_record::<LeaseHeader>(Kind::Lease, &here, &bytes).is_ok());
+        let error = decode_record::<LeaseHeader>(Kind::Lease, &elsewhere, &bytes).unwrap_err();
+        assert_eq!((error.kind(), error.key()), (ErrorKind::Corrupt, Some(elsewhere.as_str())));
+    }
+
+    #[test]
+    fn an_object_of_another_kind_is_corrupt() {
+        let (key, bytes) = lease("format/data");
+        assert_eq!(decode_record::<FormatHeader>(Kind::Format, &key, &bytes).unwrap_err().kind(), ErrorKind::Corrupt);
+    }
+
+    #[test]
+    fn unknown_features_are_refused_and_unknown_fields_are_not() {
+        let key = ObjectKey::new("format/data").unwrap();
+        let encode = |extra: serde_json::Value| {
+            let mut header = serde_json::json!({ "key": "format/data", "store": "00".repeat(16), "retention": 1 });
+            header.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+            Frame::encode(Kind::Format, &header, &[]).unwrap()
+        };
+        let decode = |bytes: &[u8]| decode_record::<FormatHeader>(Kind::Format, &key, bytes);
+        assert!(decode(&encode(serde_json::json!({ "colour": "blue" }))).is_ok());
+        let error = decode(&encode(serde_json::json!({ "requires": ["time-travel"] }))).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+    }
+
+    #[test]
+    fn a_snapshot_header_survives() {
+        let mark = Mark { sequence: Sequence::FIRST, hash: Hash::of(b"entry") };
+        let header = SnapshotHeader {
+            key: "domains/main/snapshot/0000000000000001/data".to_owned(),
+            entry: mark,
+            marks: vec![mark],
+            documents: 1,
+            bytes: 2,
+            digest: Hash::of(b"documents"),
+            clients: vec![SnapshotClient {
+                client: ClientId::from_bytes([2; 16]),
+                attempt: AttemptNumber::FIRST,
+                entry: mark,
+            }],
+            time: Some(ServerTime::from_millis(3)),
+            segments: vec![SegmentRef { name: "x".to_owned(), length: 4, hash: Hash::of(b"segment") }],
+        };
+        let key = ObjectKey::new(header.key.clone()).unwrap();
+        let bytes = encode_record(Kind::Snapshot, &header, &[]).unwrap();
+        assert_eq!(decode_record::<SnapshotHeader>(Kind::Snapshot, &key, &bytes).unwrap().0, header);
+    }
+}

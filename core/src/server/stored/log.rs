@@ -1,7 +1,8 @@
 //! The log: entries are read side by side, staged, prepared and created once.
 
 use bytes::Bytes;
-use futures::stream::{self, StreamExt, TryStreamExt};
+use futures::future::try_join;
+use futures::stream::{self, Fuse, StreamExt, TryStreamExt};
 
 use super::StoredServer;
 use super::records::{self, Fate};
@@ -17,6 +18,8 @@ use crate::storage::Reply;
 
 /// Stored bytes from which on decoding is worth a thread of its own.
 const HEAVY: usize = 64 << 10;
+/// Bytes of changes that are compressed in one piece of work.
+const CHUNK: usize = 1 << 20;
 /// How many segments are on their way up at once: each is up to 8 MiB.
 const UPLOADS: usize = 3;
 
@@ -95,32 +98,33 @@ pub(super) async fn segment(wire: &Wire, layout: &Layout, segment: &SegmentRef) 
 }
 
 /// Cuts changes into segments and uploads a few at a time; few changes stay in memory for the entry itself.
-pub(super) async fn stage(
-    wire: &Wire,
-    layout: &Layout,
-    checkpoint: u64,
-    mut changes: ChangeStream<'_>,
-) -> Result<Staged> {
+///
+/// Compression runs off the async threads while the next changes are fetched.
+pub(super) async fn stage(wire: &Wire, layout: &Layout, checkpoint: u64, changes: ChangeStream<'_>) -> Result<Staged> {
+    let mut changes = changes.fuse();
     let mut segments = Vec::new();
     let mut uploads = stream::FuturesOrdered::new();
     let mut batcher = Batcher::new()?;
-    while let Some(change) = changes.try_next().await? {
-        batcher.push(change)?;
-        if batcher.is_full() {
+    let mut chunk = next_chunk(&mut changes).await?;
+    while !chunk.is_empty() {
+        let packing = async { compute(wire.runtime(), move || pack(batcher, chunk)).await? };
+        let (packed, next) = try_join(packing, next_chunk(&mut changes)).await?;
+        (batcher, chunk) = (packed.open, next);
+        for full in packed.full {
             if uploads.len() >= UPLOADS {
                 segments.extend(uploads.try_next().await?);
             }
-            uploads.push_back(upload(wire, seal(wire, layout, checkpoint, batcher)?));
-            batcher = Batcher::new()?;
+            uploads.push_back(upload(wire, seal(wire, layout, checkpoint, full).await?));
         }
     }
-    if segments.is_empty() && uploads.is_empty() {
-        if let Some(inline) = batcher.take_inline() {
-            return Ok(Staged { checkpoint, content: Content::Changes(inline) });
-        }
+    if segments.is_empty()
+        && uploads.is_empty()
+        && let Some(inline) = batcher.take_inline()
+    {
+        return Ok(Staged { checkpoint, content: Content::Changes(inline) });
     }
     if !batcher.is_empty() {
-        uploads.push_back(upload(wire, seal(wire, layout, checkpoint, batcher)?));
+        uploads.push_back(upload(wire, seal(wire, layout, checkpoint, batcher).await?));
     }
     while let Some(segment) = uploads.try_next().await? {
         segments.push(segment);
@@ -128,8 +132,38 @@ pub(super) async fn stage(
     Ok(Staged { checkpoint, content: Content::Segments(segments) })
 }
 
-fn seal(wire: &Wire, layout: &Layout, checkpoint: u64, batcher: Batcher) -> Result<SealedSegment> {
-    batcher.seal(layout.segment(checkpoint, new_nonce(wire.runtime())?)?)
+/// Some changes: as many as make a piece of work, none at the end.
+async fn next_chunk(changes: &mut Fuse<ChangeStream<'_>>) -> Result<Vec<Change>> {
+    let (mut chunk, mut bytes) = (Vec::new(), 0);
+    while bytes < CHUNK {
+        let Some(change) = changes.try_next().await? else {
+            break;
+        };
+        bytes += change.id.as_str().len() + change.action.len();
+        chunk.push(change);
+    }
+    Ok(chunk)
+}
+
+struct Packed {
+    full: Vec<Batcher>,
+    open: Batcher,
+}
+
+fn pack(mut open: Batcher, chunk: Vec<Change>) -> Result<Packed> {
+    let mut full = Vec::new();
+    for change in chunk {
+        open.push(change)?;
+        if open.is_full() {
+            full.push(std::mem::replace(&mut open, Batcher::new()?));
+        }
+    }
+    Ok(Packed { full, open })
+}
+
+async fn seal(wire: &Wire, layout: &Layout, checkpoint: u64, batcher: Batcher) -> Result<SealedSegment> {
+    let key = layout.segment(checkpoint, new_nonce(wire.runtime())?)?;
+    compute(wire.runtime(), move || batcher.seal(key)).await?
 }
 
 async fn upload(wire: &Wire, segment: SealedSegment) -> Result<SegmentRef> {
