@@ -1,5 +1,7 @@
 //! The documents that both sides move.
 
+use std::fmt::Write as _;
+
 use longshore::Document;
 use rustix::time::{ClockId, clock_gettime};
 
@@ -24,7 +26,7 @@ fn body(number: u64) -> String {
     let mut body = format!("{{\"id\":{number},\"title\":\"a note among many\",\"done\":false,\"text\":\"");
     while body.len() < SIZE - 2 {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        body.push_str(&format!("{:08x} lorem ipsum ", state >> 32));
+        write!(body, "{:08x} lorem ipsum ", state >> 32).expect("a string takes everything");
     }
     body.truncate(SIZE - 2);
     body + "\"}"
