@@ -2,6 +2,7 @@
 //! value or an error. Its seeds are real objects, one of each kind, and some damaged ones.
 //!
 //! `LONGSHORE_SEEDS=write cargo test -p longshore-core --test corpus` writes the seeds anew, after a change of the format.
+#![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
 #[path = "../../fuzz/check.rs"]
 mod check;
@@ -99,7 +100,9 @@ fn seeds() -> BTreeMap<&'static str, Bytes> {
 fn every_seed_is_there_and_still_what_it_was() {
     let seeds = seeds();
     if std::env::var("LONGSHORE_SEEDS").is_ok_and(|value| value == "write") {
-        seeds.iter().for_each(|(name, bytes)| std::fs::write(folder().join(name), bytes).unwrap());
+        for (name, bytes) in &seeds {
+            std::fs::write(folder().join(name), bytes).unwrap();
+        }
     }
     for (name, bytes) in seeds {
         let stored = std::fs::read(folder().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"));

@@ -1,5 +1,6 @@
 //! `docs/format.md` dissects one entry to the byte. Another implementation may be written from that page, so the page must not
 //! drift: the bytes on it are the bytes that the code writes, and the code reads them as the page says.
+#![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -68,7 +68,9 @@ fn settle(devices: &mut [Device; 2]) {
 fn pair(timed: bool, policy: LockPolicy) -> (World, [Device; 2]) {
     let world = World::new(7, timed);
     let mut devices = [world.device("a"), world.device("b")];
-    devices.iter_mut().for_each(|device| device.policy = policy);
+    for device in &mut devices {
+        device.policy = policy;
+    }
     (world, devices)
 }
 

@@ -37,7 +37,7 @@ fn note(dice: &mut Rng) -> String {
 }
 
 fn edit(device: &Device, dice: &mut Rng, count: usize) {
-    let documents = (0..count).map(|n| Document::new(format!("notes/{n:04}"), note(dice)).unwrap());
+    let documents = (0..count).map(|n| Document::new(format!("notes/{n:04}"), note(dice)).expect("a short id"));
     device.put_many(documents.collect());
 }
 
