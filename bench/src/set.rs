@@ -1,9 +1,12 @@
 //! The documents that both sides move.
 
 use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::sync::Mutex;
 
 use longshore::Document;
 use rustix::time::{ClockId, clock_gettime};
+use tempfile::TempDir;
 
 /// How many documents.
 pub(crate) const COUNT: usize = 20_000;
@@ -50,4 +53,20 @@ pub(crate) fn fastest<const N: usize>(mut sides: [&mut dyn FnMut() -> f64; N]) -
         }
     }
     best
+}
+
+/// The folders of all runs.
+static FOLDERS: Mutex<Vec<TempDir>> = Mutex::new(Vec::new());
+
+/// A new folder, which stays until the end: where many files were just removed, ext4 is slow to make new ones for a minute.
+pub(crate) fn folder() -> PathBuf {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().to_owned();
+    FOLDERS.lock().expect("nobody panics with it").push(folder);
+    path
+}
+
+/// Removes the folders of all runs.
+pub(crate) fn clean_up() {
+    FOLDERS.lock().expect("nobody panics with it").clear();
 }

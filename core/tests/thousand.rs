@@ -1,6 +1,8 @@
 //! A thousand documents of about 490 bytes: the day on which other tools were measured (see the README). Every step is a process
 //! of its own, so each opens the store first. Counted at the storage call, on a store that is initialised.
 
+#![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
 mod support;
 
 use longshore_core::{Document, SyncReport};
