@@ -31,7 +31,7 @@ pub(super) async fn run(args: Sync, json: bool) -> Result<Exit> {
     let at = Attached::open(&args.at.folder).await?;
     address::refuse_nesting(&at.folder, &at.config.url)?;
     let _lock = at.lock()?;
-    let (folder, book, changes) = look(&at, args.die_at).await?;
+    let (folder, book, changes) = look(&at, &args).await?;
     if args.dry_run {
         return dry_run::run(&at, folder, book, changes, json).await;
     }
@@ -56,9 +56,9 @@ pub(super) async fn run(args: Sync, json: bool) -> Result<Exit> {
 }
 
 /// Scans the folder while the records are read, and compares the two.
-async fn look(at: &Attached, die_at: Option<DieAt>) -> Result<(Arc<Folder>, Book, Changes)> {
+async fn look(at: &Attached, args: &Sync) -> Result<(Arc<Folder>, Book, Changes)> {
     let mut folder = Folder::new(at.folder.clone());
-    if let Some(DieAt::File(number)) = die_at {
+    if let Some(DieAt::File(number)) = args.die_at {
         folder.die_at_file = Some(number);
     }
     let folder = Arc::new(folder);
@@ -67,9 +67,11 @@ async fn look(at: &Attached, die_at: Option<DieAt>) -> Result<(Arc<Folder>, Book
     let book = Book::load(&at.replica).await?;
     let ended = |error| Failure::new(Exit::Failure, at.folder.display(), format!("the scan ended early ({error})"));
     let scan = scan.await.map_err(ended)??.map_err(|error| cannot("read", &at.folder, &error))?;
-    let comparer = Arc::clone(&folder);
+    let (comparer, keep_leftovers) = (Arc::clone(&folder), args.dry_run);
     let found = blocking(move || {
-        remove_leftovers(&scan.leftovers);
+        if !keep_leftovers {
+            remove_leftovers(&scan.leftovers);
+        }
         let changes = Changes::find(&comparer, scan, &book);
         (book, changes)
     });

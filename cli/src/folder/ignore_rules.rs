@@ -76,6 +76,11 @@ fn load(folder: &Path) -> Gitignore {
 }
 
 impl Chain {
+    /// Whether no rule holds here.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.own.is_none() && self.above.is_none()
+    }
+
     /// Whether this file or folder, which lies directly in the chain's folder, is ignored.
     pub(crate) fn ignores(&self, path: &Path, is_folder: bool) -> bool {
         let mut chain = Some(self);

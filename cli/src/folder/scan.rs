@@ -15,6 +15,11 @@ use super::read::too_large;
 use super::seen::Stamp;
 use super::{Folder, Skipped};
 
+/// More threads do not make a disk faster.
+const MOST_THREADS: usize = 4;
+/// Fewer folders of one depth are looked at by one thread.
+const WORTH_THREADS: usize = 8;
+
 /// A file that may be synced.
 #[derive(Clone, Debug)]
 pub(crate) struct Found {
@@ -33,6 +38,14 @@ pub(crate) struct Scan {
     pub(crate) leftovers: Vec<PathBuf>,
 }
 
+impl Scan {
+    fn extend(&mut self, other: Self) {
+        self.files.extend(other.files);
+        self.skipped.extend(other.skipped);
+        self.leftovers.extend(other.leftovers);
+    }
+}
+
 /// A folder on the way down.
 struct Level {
     path: PathBuf,
@@ -47,15 +60,47 @@ impl Folder {
     pub(crate) fn scan(&self, now: i64) -> io::Result<Scan> {
         let mut scan = Scan::default();
         let mut levels = vec![Level { path: self.root().to_owned(), prefix: String::new(), rules: None }];
-        while let Some(level) = levels.pop() {
-            match self.scan_level(&level, now, &mut scan) {
-                Ok(below) => levels.extend(below),
-                Err(error) if level.prefix.is_empty() => return Err(error),
-                Err(error) => scan.skipped.push(Skipped::problem(level.prefix, format!("cannot be read ({error})"))),
+        while !levels.is_empty() {
+            let mut below = Vec::new();
+            for part in self.scan_levels(&levels, now) {
+                let (found, deeper) = part?;
+                scan.extend(found);
+                below.extend(deeper);
             }
+            levels = below;
         }
         scan.files.sort_unstable_by(|a, b| a.id.cmp(&b.id));
+        scan.skipped.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(scan)
+    }
+
+    /// Looks at all folders of one depth, on as many threads as it is worth: the time goes into the calls to the system.
+    fn scan_levels(&self, levels: &[Level], now: i64) -> Vec<io::Result<(Scan, Vec<Level>)>> {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
+        if threads == 1 || levels.len() < WORTH_THREADS {
+            return vec![self.scan_each(levels, now)];
+        }
+        let parts = levels.chunks(levels.len().div_ceil(threads));
+        std::thread::scope(|scope| {
+            let started: Vec<_> = parts.map(|part| scope.spawn(|| self.scan_each(part, now))).collect();
+            let ended = |_| Err(io::Error::other("a thread of the scan ended early"));
+            started.into_iter().map(|thread| thread.join().unwrap_or_else(ended)).collect()
+        })
+    }
+
+    fn scan_each(&self, levels: &[Level], now: i64) -> io::Result<(Scan, Vec<Level>)> {
+        let (mut scan, mut below) = (Scan::default(), Vec::new());
+        for level in levels {
+            match self.scan_level(level, now, &mut scan) {
+                Ok(deeper) => below.extend(deeper),
+                Err(error) if level.prefix.is_empty() => return Err(error),
+                Err(error) => {
+                    let why = format!("cannot be read ({error})");
+                    scan.skipped.push(Skipped::problem(level.prefix.as_str(), why));
+                }
+            }
+        }
+        Ok((scan, below))
     }
 
     fn scan_level(&self, level: &Level, now: i64, scan: &mut Scan) -> io::Result<Vec<Level>> {
@@ -91,13 +136,12 @@ fn scan_entry(
         scan.leftovers.push(entry.path());
         return Ok(None);
     }
-    let path = level.path.join(text);
-    if rules.ignores(&path, file_type.is_dir()) {
+    if !rules.is_empty() && rules.ignores(&entry.path(), file_type.is_dir()) {
         return Ok(None);
     }
     let id = format!("{}{text}", level.prefix);
     if file_type.is_dir() {
-        return Ok(Some(Level { path, prefix: id + "/", rules: Some(Arc::clone(rules)) }));
+        return Ok(Some(Level { path: entry.path(), prefix: id + "/", rules: Some(Arc::clone(rules)) }));
     }
     match entry.metadata() {
         Ok(meta) => scan_file(id, &meta, now, scan),
