@@ -153,6 +153,9 @@ struct Packed {
 fn pack(mut open: Batcher, chunk: Vec<Change>) -> Result<Packed> {
     let mut full = Vec::new();
     for change in chunk {
+        if !open.has_room_for(&change) {
+            full.push(std::mem::replace(&mut open, Batcher::new()?));
+        }
         open.push(change)?;
         if open.is_full() {
             full.push(std::mem::replace(&mut open, Batcher::new()?));
