@@ -115,8 +115,7 @@ impl Session<'_> {
     }
 
     fn head(&mut self, time: Option<ServerTime>) -> Result<()> {
-        let known = self.state.known_mut()?;
-        known.head_time = known.head_time.max(time);
+        self.state.known_mut()?.proved_head(time);
         self.moved()
     }
 
@@ -260,7 +259,7 @@ impl Session<'_> {
         let known = self.state.known_mut()?;
         known.advance(tip);
         known.saw(time);
-        known.head_time = known.head_time.max(time);
+        known.proved_head(time);
         self.apply(None, vec![Step::Commit]).await?;
         self.report.pushed += attempt.rows.len();
         self.moved()
