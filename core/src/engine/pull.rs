@@ -53,7 +53,7 @@ impl Gathered {
                 (Some(_), End::Head(_)) => self.end = End::Hole,
                 (Some(entry), End::Open) => {
                     self.doubt(session, number, time)?;
-                    self.bytes += weight(&entry);
+                    self.bytes = self.bytes.saturating_add(weight(&entry));
                     self.entries.push(entry);
                 }
                 (None, End::Open) => {
@@ -154,7 +154,7 @@ impl Session<'_> {
         let (mut run, mut bytes) = (Vec::new(), 0);
         for entry in gathered.entries {
             let decisive = self.attempt.as_ref().is_some_and(|open| open.sequence == entry.sequence);
-            bytes += weight(&entry);
+            bytes = weight(&entry).saturating_add(bytes);
             if decisive || bytes >= GATHER {
                 self.apply_run(std::mem::take(&mut run)).await?;
                 bytes = weight(&entry);
@@ -272,7 +272,7 @@ fn weight(entry: &Entry) -> u64 {
         Content::Changes(changes) => {
             changes.iter().map(|change| (change.action.len() + change.id.as_str().len()) as u64).sum()
         }
-        Content::Segments(segments) => segments.iter().map(|segment| segment.length).sum(),
+        Content::Segments(segments) => segments.iter().fold(0, |sum, segment| segment.length.saturating_add(sum)),
         _ => 0,
     }
 }
