@@ -79,7 +79,7 @@ impl Session<'_> {
     /// Reads on from the checkpoint until nothing more is there, widening the read-ahead while entries keep coming.
     pub(super) async fn pull(&mut self, first: Vec<Reading>) -> Result<()> {
         let mut gathered = Gathered::default();
-        let (mut replies, mut width, mut holes) = (first, 1, 0);
+        let (mut replies, mut width, mut hole) = (first, 1, None);
         loop {
             let from = after(&self.tip()?, &gathered.entries).next()?;
             let heaviest = replies.iter().filter_map(|reply| reply.value.as_ref()).map(weight).max().unwrap_or(0);
@@ -95,15 +95,16 @@ impl Session<'_> {
                 self.flush(done).await?;
                 match end {
                     End::Head(time) => return self.head(time),
-                    End::Hole => self.wait_for_hole(&mut holes).await?,
+                    End::Hole => hole = Some(self.wait_for_hole(hole).await?),
                     End::Open if self.at_agreed(&self.tip()?) => return Ok(()),
                     End::Open => {}
                 }
             }
             // As many as may be held at once, should they all be as large as the largest of the last round.
             let room = usize::try_from(GATHER / heaviest.max(1)).unwrap_or(WIDEST);
-            width = if holes > 0 { 2 } else { (width * 2).min(WIDEST).min(room.max(1)) };
             let next = after(&self.tip()?, &gathered.entries).next()?;
+            let waiting = hole.is_some_and(|(number, _)| number == next);
+            width = if waiting { 2 } else { (width * 2).min(WIDEST).min(room.max(1)) };
             self.keep_lease().await;
             replies = self.client.server.changes_read(next, width).await?;
         }
@@ -119,13 +120,14 @@ impl Session<'_> {
         self.moved()
     }
 
-    async fn wait_for_hole(&mut self, holes: &mut u32) -> Result<()> {
-        *holes += 1;
+    /// Waits for the next number, which is missing below a present one; says which it is and how often it was waited for.
+    async fn wait_for_hole(&mut self, before: Option<(Sequence, u32)>) -> Result<(Sequence, u32)> {
         let number = self.tip()?.next()?;
-        if *holes <= PATIENCE {
-            let pause = std::time::Duration::from_millis(100) * (1 << *holes);
+        let waited = before.filter(|(earlier, _)| *earlier == number).map_or(0, |(_, waited)| waited);
+        if waited < PATIENCE {
+            let pause = std::time::Duration::from_millis(200) * (1 << waited);
             self.client.runtime.sleep(jittered(&*self.client.runtime, pause)).await;
-            return Ok(());
+            return Ok((number, waited + 1));
         }
         self.above_floor(number).await?;
         let what = "an entry is missing below one that is there: restore it from a backup";
