@@ -5,6 +5,7 @@ use std::time::Duration;
 use futures::future::try_join;
 
 use super::options::OpenMode;
+use super::plan::Plan;
 use super::report::Phase;
 use super::session::{Session, Verified};
 use super::state::Known;
@@ -114,6 +115,9 @@ impl Session<'_> {
         let (store, first) = try_join(server.store(), server.changes_read(Sequence::FIRST, BEGINNING)).await?;
         let (info, first) = match (store.value, self.client.mode) {
             (Some(info), _) => (info, first),
+            (None, OpenMode::CreateOrJoin) if self.agreed.is_some_and(|plan| !plan.initialize) => {
+                return Err(Plan::outdated());
+            }
             (None, OpenMode::CreateOrJoin) => {
                 self.report.initialized = true;
                 let info = server.initialize(&self.client.store_options).await?;

@@ -67,6 +67,7 @@ impl<'a> Session<'a> {
 
     /// Everything a sync does.
     pub(super) async fn run(&mut self) -> Result<()> {
+        self.check_agreed_outbox().await?;
         let first = self.open().await?;
         let first = self.lock_if_always(first).await?;
         self.check_agreed().await?;
