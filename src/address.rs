@@ -130,10 +130,15 @@ pub fn file_url(path: &std::path::Path) -> String {
         if byte.is_ascii_alphanumeric() || b"/-._~:".contains(&byte) {
             url.push(char::from(byte));
         } else {
-            url.push_str(&format!("%{byte:02X}"));
+            url.extend(['%', digit(byte >> 4), digit(byte & 15)]);
         }
     }
     url
+}
+
+#[cfg(feature = "fs")]
+fn digit(value: u8) -> char {
+    char::from_digit(u32::from(value), 16).unwrap_or('0').to_ascii_uppercase()
 }
 
 #[cfg(all(test, feature = "fs"))]

@@ -37,3 +37,8 @@ pub use longshore_replica::{Bodies, Builder as SqliteBuilder, DocumentInfo, Sqli
 #[cfg(feature = "fs")]
 pub use address::file_url;
 pub use address::{create, create_storage, open, open_storage};
+
+/// The README's example is compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

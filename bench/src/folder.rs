@@ -5,9 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use longshore::Document;
-use tempfile::TempDir;
 
-use crate::set::{documents, fastest, seconds};
+use crate::set::{documents, fastest, folder, seconds};
 use crate::{Line, library};
 
 /// The release build of the command, beside this program.
@@ -27,10 +26,10 @@ fn text(path: &Path) -> &str {
 }
 
 /// The documents as files.
-fn files(documents: &[Document]) -> TempDir {
-    let folder = tempfile::tempdir().expect("a folder");
+fn files(documents: &[Document]) -> PathBuf {
+    let folder = folder();
     for document in documents {
-        let path = folder.path().join("files").join(document.id.as_str());
+        let path = folder.join("files").join(document.id.as_str());
         fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
         fs::write(path, &document.body).expect("a file");
     }
@@ -66,10 +65,10 @@ fn read_all(folder: &Path) {
 
 /// Writes each file by temporary and rename.
 fn write_all(documents: &[Document]) -> f64 {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder();
     seconds(|| {
         for document in documents {
-            let path = folder.path().join(document.id.as_str());
+            let path = folder.join(document.id.as_str());
             fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
             let temporary = path.with_extension("tmp");
             fs::write(&temporary, &document.body).expect("a file");
@@ -78,17 +77,17 @@ fn write_all(documents: &[Document]) -> f64 {
     })
 }
 
-fn push(documents: &[Document]) -> (TempDir, f64) {
+fn push(documents: &[Document]) -> (PathBuf, f64) {
     let folder = files(documents);
-    let (files, store) = (folder.path().join("files"), folder.path().join("store"));
+    let (files, store) = (folder.join("files"), folder.join("store"));
     attach(&files, &store);
     let time = seconds(|| run(&["sync", text(&files)]));
     (folder, time)
 }
 
 fn first_sync(store: &Path) -> f64 {
-    let folder = tempfile::tempdir().expect("a folder");
-    let files = folder.path().join("files");
+    let folder = folder();
+    let files = folder.join("files");
     attach(&files, store);
     seconds(|| run(&["sync", text(&files)]))
 }
@@ -97,18 +96,16 @@ pub(crate) fn measure() -> Vec<Line> {
     let documents = documents();
     let bare = files(&documents);
     let [push_time, scan_and_read, library_push] =
-        fastest([&mut || push(&documents).1, &mut || seconds(|| read_all(bare.path())), &mut || {
-            library::push(&documents).1
-        }]);
+        fastest([&mut || push(&documents).1, &mut || seconds(|| read_all(&bare)), &mut || library::push(&documents).1]);
     let what = "command: 20,000 files, first push; beside a bare read and the library's push";
     let mut lines = vec![Line::ratio(what, push_time, scan_and_read + library_push, 2.0)];
 
     let (folder, _) = push(&documents);
-    let store = folder.path().join("store");
+    let store = folder.join("store");
     let [ours, theirs] = fastest([&mut || first_sync(&store), &mut || write_all(&documents)]);
     lines.push(Line::ratio("command: 20,000 files, first sync; beside writing them", ours, theirs, 2.0));
 
-    let synced = folder.path().join("files");
+    let synced = folder.join("files");
     run(&["sync", text(&synced)]);
     let [ours, theirs] = fastest([&mut || seconds(|| run(&["sync", text(&synced)])), &mut || {
         seconds(|| {

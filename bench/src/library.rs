@@ -1,14 +1,13 @@
 //! The library on a folder: first push, first sync, nothing new.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use longshore::{Change, Client, Document, SqliteReplica, SyncReport};
-use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-use crate::set::{documents, fastest, seconds};
+use crate::set::{documents, fastest, folder, seconds};
 use crate::{Line, parts};
 
 fn client(replica: &Path, store: &Path) -> (Arc<SqliteReplica>, Client) {
@@ -33,10 +32,10 @@ fn initialised(folder: &Path) {
     sync(&client);
 }
 
-pub(crate) fn push(documents: &[Document]) -> (TempDir, f64) {
-    let folder = tempfile::tempdir().expect("a folder");
-    initialised(folder.path());
-    let (replica, client) = client(&folder.path().join("a.db"), &folder.path().join("store"));
+pub(crate) fn push(documents: &[Document]) -> (PathBuf, f64) {
+    let folder = folder();
+    initialised(&folder);
+    let (replica, client) = client(&folder.join("a.db"), &folder.join("store"));
     let changes: Vec<Change> = documents.iter().cloned().map(Change::put).collect();
     let time = seconds(|| {
         tokio().block_on(replica.write(changes)).expect("a write");
@@ -46,28 +45,28 @@ pub(crate) fn push(documents: &[Document]) -> (TempDir, f64) {
 }
 
 fn push_parts(documents: &[Document]) -> f64 {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder();
     seconds(|| {
-        let database = folder.path().join("a.db");
+        let database = folder.join("a.db");
         parts::insert(&database, documents);
         let packed = parts::pack(&parts::select(&database));
-        parts::store(folder.path(), "store/domains/main/segments/0/0-1", &packed);
-        parts::store(folder.path(), "store/domains/main/log/0/1/data", b"an entry");
+        parts::store(&folder, "store/domains/main/segments/0/0-1", &packed);
+        parts::store(&folder, "store/domains/main/log/0/1/data", b"an entry");
     })
 }
 
 fn first_sync(store: &Path, expected: usize) -> f64 {
-    let folder = tempfile::tempdir().expect("a folder");
-    let (_replica, client) = client(&folder.path().join("b.db"), store);
+    let folder = folder();
+    let (_replica, client) = client(&folder.join("b.db"), store);
     seconds(|| assert_eq!(sync(&client).pulled, expected as u64))
 }
 
 fn first_sync_parts(object: &Path, len: usize, documents: &[Document]) -> f64 {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder();
     seconds(|| {
         let packed = fs::read(object).expect("an object");
         std::hint::black_box(parts::unpack(&packed, len));
-        parts::insert(&folder.path().join("b.db"), documents);
+        parts::insert(&folder.join("b.db"), documents);
     })
 }
 
@@ -92,7 +91,7 @@ pub(crate) fn memory_of_one_run() {
     let (folder, _) = push(&documents);
     let count = documents.len();
     drop(documents);
-    first_sync(&folder.path().join("store"), count);
+    first_sync(&folder.join("store"), count);
     println!("{}", peak_memory().unwrap_or(0.0));
 }
 
@@ -108,15 +107,15 @@ pub(crate) fn measure() -> Vec<Line> {
     let mut lines = vec![Line::ratio("library: 20,000 documents, write and first push", ours, theirs, 1.5)];
 
     let (folder, _) = push(&documents);
-    let store = folder.path().join("store");
+    let store = folder.join("store");
     let all: Vec<u8> = documents.iter().flat_map(|d| [d.id.as_str().as_bytes(), &d.body].concat()).collect();
-    parts::store(folder.path(), "object", &parts::pack(&all));
+    parts::store(&folder, "object", &parts::pack(&all));
     let [ours, theirs] = fastest([&mut || first_sync(&store, documents.len()), &mut || {
-        first_sync_parts(&folder.path().join("object"), all.len(), &documents)
+        first_sync_parts(&folder.join("object"), all.len(), &documents)
     }]);
     lines.push(Line::ratio("library: 20,000 documents, first sync", ours, theirs, 1.5));
 
-    let (_replica, client) = client(&folder.path().join("a.db"), &store);
+    let (_replica, client) = client(&folder.join("a.db"), &store);
     sync(&client);
     let before = processor_millis();
     let report = sync(&client);

@@ -33,10 +33,12 @@ impl Line {
 fn main() -> ExitCode {
     if std::env::args().nth(1).as_deref() == Some("memory") {
         library::memory_of_one_run();
+        set::clean_up();
         return ExitCode::SUCCESS;
     }
     let mut lines = library::measure();
     lines.extend(folder::measure());
+    set::clean_up();
     println!("| what | longshore | parts | value | bar |\n| --- | ---: | ---: | ---: | ---: |");
     for line in &lines {
         let Line { what, ours, theirs, value, bar } = line;

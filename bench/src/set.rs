@@ -1,7 +1,12 @@
 //! The documents that both sides move.
 
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::sync::Mutex;
+
 use longshore::Document;
 use rustix::time::{ClockId, clock_gettime};
+use tempfile::TempDir;
 
 /// How many documents.
 pub(crate) const COUNT: usize = 20_000;
@@ -24,7 +29,7 @@ fn body(number: u64) -> String {
     let mut body = format!("{{\"id\":{number},\"title\":\"a note among many\",\"done\":false,\"text\":\"");
     while body.len() < SIZE - 2 {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        body.push_str(&format!("{:08x} lorem ipsum ", state >> 32));
+        write!(body, "{:08x} lorem ipsum ", state >> 32).expect("a string takes everything");
     }
     body.truncate(SIZE - 2);
     body + "\"}"
@@ -48,4 +53,20 @@ pub(crate) fn fastest<const N: usize>(mut sides: [&mut dyn FnMut() -> f64; N]) -
         }
     }
     best
+}
+
+/// The folders of all runs.
+static FOLDERS: Mutex<Vec<TempDir>> = Mutex::new(Vec::new());
+
+/// A new folder, which stays until the end: where many files were just removed, ext4 is slow to make new ones for a minute.
+pub(crate) fn folder() -> PathBuf {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().to_owned();
+    FOLDERS.lock().expect("nobody panics with it").push(folder);
+    path
+}
+
+/// Removes the folders of all runs.
+pub(crate) fn clean_up() {
+    FOLDERS.lock().expect("nobody panics with it").clear();
 }

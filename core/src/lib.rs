@@ -9,7 +9,7 @@
 //! | [`storage`] | what a backend provides: the trait an adapter author writes, and the storage in memory |
 //! | [`engine`] | the sync engine: what an app holds and calls |
 //! | [`server`] | the shared database: the trait, and its implementation over any storage |
-//! | [`format`] | what lies on the server, to the byte |
+//! | [`mod@format`] | what lies on the server, to the byte |
 //! | [`replica`] | one device's local state: the trait, and the replica in memory |
 //! | [`runtime`] | time, randomness, waiting and threads |
 //! | [`error`] | the one error type |

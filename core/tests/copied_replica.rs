@@ -1,5 +1,6 @@
 //! A phone restored from a backup, a laptop's folder copied to a new laptop: two devices under one name, which elsewhere overwrite
 //! each other for ever. Here the copy notices, takes a new name, and nothing is lost or doubled.
+#![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
 mod support;
 

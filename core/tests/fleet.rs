@@ -3,6 +3,7 @@
 //! everybody syncs, and nothing may be lost, doubled or different.
 //!
 //! A failure prints its seed: `LONGSHORE_SEED=n cargo test -p longshore-core --test fleet` runs that history alone.
+#![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
 mod support;
 
@@ -54,8 +55,8 @@ impl Fleet {
     /// Some devices sync side by side; some of them meet a fault.
     fn sync_some(&mut self) {
         let chosen: Vec<bool> = self.devices.iter().map(|_| self.dice.chance(60)).collect();
-        for at in 0..self.devices.len() {
-            if chosen[at] && self.dice.chance(40) {
+        for (at, chosen) in chosen.iter().enumerate() {
+            if *chosen && self.dice.chance(40) {
                 let call = self.devices[at].storage.calls() + self.dice.below(12) as u64;
                 let fault = self.fault();
                 self.devices[at].arm(call, fault);
@@ -136,7 +137,9 @@ impl Fleet {
             device.storage.land();
         }
         for _ in 0..4 {
-            self.devices.iter_mut().for_each(|device| drop(device.sync()));
+            for device in &mut self.devices {
+                device.sync();
+            }
         }
         verdict::sound(&self.world, &self.devices.iter().collect::<Vec<_>>());
     }

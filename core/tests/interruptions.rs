@@ -1,6 +1,7 @@
 //! Two devices go through a day together, and every storage call of that day is interrupted once in every way: not sent, sent
 //! with the reply lost, the process dead before it, the process dead after it. Then the day goes on, both sync, and nothing may
 //! be lost, doubled or different. The same with futures that are dropped after each of their polls.
+#![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
 mod support;
 
@@ -40,11 +41,9 @@ const DAY: [(Act, usize); 9] = [
 /// Bodies that do not compress to nothing: the bulk is cut into a segment of its own.
 fn bulk() -> Vec<Document> {
     static BULK: OnceLock<Vec<Document>> = OnceLock::new();
-    let filler = |n: usize| {
-        let mut dice = support::Rng::new(n as u64);
-        (0..230).map(|_| format!("{:016x}", dice.next())).collect::<String>()
+    let document = |n: usize| {
+        Document::new(format!("bulk/{n}"), format!("bulk-{n}-{}", support::Rng::new(n as u64).text(230))).unwrap()
     };
-    let document = |n: usize| Document::new(format!("bulk/{n}"), format!("bulk-{n}-{}", filler(n))).unwrap();
     BULK.get_or_init(|| (0..300).map(document).collect()).clone()
 }
 
@@ -69,7 +68,9 @@ fn settle(devices: &mut [Device; 2]) {
 fn pair(timed: bool, policy: LockPolicy) -> (World, [Device; 2]) {
     let world = World::new(7, timed);
     let mut devices = [world.device("a"), world.device("b")];
-    devices.iter_mut().for_each(|device| device.policy = policy);
+    for device in &mut devices {
+        device.policy = policy;
+    }
     (world, devices)
 }
 

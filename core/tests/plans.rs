@@ -1,4 +1,5 @@
 //! A user looks at what a sync would do, and agrees. Then exactly that happens, or nothing.
+#![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
 mod support;
 
@@ -42,7 +43,7 @@ fn a_plan_tells_every_effect_and_changes_nothing() {
     let plan = plan(&world, &b);
     assert_eq!(effects(&plan.pull), [("delete", Effect::Delete), ("edit", Effect::Update), ("new", Effect::Create)]);
     assert_eq!(effects(&plan.push), [("mine", Effect::Update), ("fresh", Effect::Create)]);
-    assert_eq!(plan.conflicts.iter().map(|id| id.as_str()).collect::<Vec<_>>(), ["both"]);
+    assert_eq!(plan.conflicts.iter().map(longshore_core::DocumentId::as_str).collect::<Vec<_>>(), ["both"]);
     assert_eq!((b.documents(), world.storage.objects()), (documents, objects));
 }
 
@@ -51,7 +52,7 @@ fn what_was_agreed_happens() {
     let (world, mut a, mut b) = diverged();
     let plan = plan(&world, &b);
     let report = world.sim.run(b.new_client(true).sync_planned(&plan), || false).unwrap().unwrap();
-    assert_eq!(report.pulled as usize, plan.pull.len());
+    assert_eq!(report.pulled, plan.pull.len() as u64);
     a.sync();
     b.sync();
     verdict::sound(&world, &[&a, &b]);

@@ -1,5 +1,6 @@
 //! Two devices both wrote revision "4" of a document from one base. Texts of apps never decide: different bytes are a conflict,
 //! equal bytes are none. And each conflict is told once, to one side, with all three versions.
+#![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
 mod support;
 
@@ -71,9 +72,9 @@ fn an_edit_against_a_deletion_is_a_conflict_and_two_deletions_are_none() {
         a.delete("doc");
         a.sync();
         if delete_both {
-            b.delete("doc")
+            b.delete("doc");
         } else {
-            b.put("doc", "edited")
+            b.put("doc", "edited");
         }
         assert_eq!(b.sync().conflicts, conflicts);
         a.sync();

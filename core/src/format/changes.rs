@@ -125,10 +125,11 @@ impl Batcher {
         if let Some(body) = change.action.body() {
             self.packer.write(body)?;
         }
-        if self.fits_inline() {
-            self.inline.iter_mut().for_each(|inline| inline.push(change.clone()));
-        } else {
+        if !self.fits_inline() {
             self.inline = None;
+        }
+        if let Some(inline) = &mut self.inline {
+            inline.push(change);
         }
         Ok(())
     }
@@ -157,9 +158,9 @@ impl Batcher {
         let header = SegmentHeader { key: key.to_string(), changes: self.headers };
         let parts = self.packer.seal(Kind::Segment, &header)?;
         let mut hasher = blake3::Hasher::new();
-        parts.iter().for_each(|part| {
+        for part in &parts {
             hasher.update(part);
-        });
+        }
         let length = parts.iter().map(|part| part.len() as u64).sum();
         let hash = Hash::from_bytes(*hasher.finalize().as_bytes());
         let reference = SegmentRef { name: key.to_string(), length, hash };

@@ -100,7 +100,9 @@ impl Frame {
         }
         let parts = packer.seal(kind, header)?;
         let mut all = BytesMut::with_capacity(parts.iter().map(Bytes::len).sum());
-        parts.iter().for_each(|part| all.extend_from_slice(part));
+        for part in &parts {
+            all.extend_from_slice(part);
+        }
         Ok(all.freeze())
     }
 

@@ -13,13 +13,16 @@ use longshore_core::{
 use super::fault::{Fault, FaultStorage};
 use super::sim::Sim;
 
+/// Sides of conflicts that apps were told of: document and body, `None` for a deletion.
+pub type Told = Arc<Mutex<BTreeSet<(DocumentId, Option<Bytes>)>>>;
+
 /// A storage and a clock that several devices share.
 pub struct World {
     pub sim: Sim,
     pub storage: MemoryStorage,
     timed: bool,
     /// Every side of every conflict that an app was told of: document and body, `None` for a deletion.
-    pub told: Arc<Mutex<BTreeSet<(DocumentId, Option<Bytes>)>>>,
+    pub told: Told,
     /// Every write any app made.
     pub written: Arc<Mutex<Vec<(DocumentId, Bytes)>>>,
     /// Every body that a user had in front of them when they replaced or deleted it.
@@ -32,7 +35,7 @@ pub struct Device {
     pub storage: FaultStorage,
     pub policy: LockPolicy,
     sim: Sim,
-    told: Arc<Mutex<BTreeSet<(DocumentId, Option<Bytes>)>>>,
+    told: Told,
     written: Arc<Mutex<Vec<(DocumentId, Bytes)>>>,
     replaced: Arc<Mutex<BTreeSet<Bytes>>>,
     client: Option<Client>,
@@ -69,7 +72,7 @@ impl World {
 }
 
 /// Joins both edits; an edit survives a deletion. So every run ends without open conflicts.
-fn merge(told: &Mutex<BTreeSet<(DocumentId, Option<Bytes>)>>, conflict: &Conflict) -> Answer {
+fn merge(told: &Told, conflict: &Conflict) -> Answer {
     let body = |version: &Version| match version {
         Version::Present(document) => Some(document.body.clone()),
         Version::Deleted => None,

@@ -93,14 +93,16 @@ impl FaultStorage {
     /// Lets everything that was sent long ago land now.
     pub fn land(&self) {
         let late = std::mem::take(&mut self.script.lock().unwrap().late);
-        late.into_iter().for_each(|write| write(&self.inner));
+        for write in late {
+            write(&self.inner);
+        }
     }
 
     pub fn trace(&self) -> Vec<String> {
         self.script.lock().unwrap().trace.clone()
     }
 
-    fn next_fault(&self, what: String) -> Option<Fault> {
+    fn next_fault(&self, what: &str) -> Option<Fault> {
         let mut script = self.script.lock().unwrap();
         let fault = script.fault.filter(|(call, _)| *call == script.calls).map(|(_, fault)| fault);
         let line = format!("{} {} {what} {fault:?}", self.sim.millis(), self.name);
@@ -116,7 +118,7 @@ impl FaultStorage {
         work: impl Future<Output = Result<T>> + Send,
     ) -> Result<T> {
         yield_once().await;
-        let fault = self.next_fault(what);
+        let fault = self.next_fault(&what);
         let time = ServerTime::from_millis(self.sim.millis());
         self.inner.set_time(self.timed.then_some(time));
         match fault {

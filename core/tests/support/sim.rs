@@ -11,7 +11,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use longshore_core::{Job, Result, Runtime, Ticks};
 
-/// SplitMix64: small, seeded, good enough to choose by.
+/// `SplitMix64`: small, seeded, good enough to choose by.
 #[derive(Clone, Debug)]
 pub struct Rng(u64);
 
@@ -30,6 +30,11 @@ impl Rng {
 
     pub fn below(&mut self, bound: usize) -> usize {
         usize::try_from(self.next() % bound as u64).unwrap()
+    }
+
+    /// So many words of random hexadecimal digits: text that does not compress to nothing.
+    pub fn text(&mut self, words: usize) -> String {
+        (0..words).fold(String::new(), |text, _| text + &format!("{:016x}", self.next()))
     }
 
     pub fn chance(&mut self, percent: u64) -> bool {
@@ -78,7 +83,9 @@ impl Sim {
         shared.timers = later;
         drop(shared);
         let due: Vec<(u64, Waker)> = due;
-        due.into_iter().for_each(|(_, waker)| waker.wake());
+        for (_, waker) in due {
+            waker.wake();
+        }
         true
     }
 
@@ -156,7 +163,9 @@ impl Runtime for Sim {
 
     fn random(&self, bytes: &mut [u8]) -> Result<()> {
         let mut shared = self.0.lock().unwrap();
-        bytes.iter_mut().for_each(|byte| *byte = shared.rng.next().to_le_bytes()[0]);
+        for byte in bytes {
+            *byte = shared.rng.next().to_le_bytes()[0];
+        }
         Ok(())
     }
 

@@ -28,7 +28,8 @@ pub(super) async fn lock(wire: &Wire, layout: &Layout, request: &LockRequest) ->
         let highest = highest(wire, layout).await?;
         if let Some(held) = highest.as_ref().and_then(|record| held(wire, record, sighting.as_ref())) {
             // Only the holder that the caller knows of may be robbed, not one that came while we looked.
-            if !(request.force && look == 0) && !held.remaining.is_zero() {
+            let robbed = request.force && look == 0;
+            if !robbed && !held.remaining.is_zero() {
                 return Ok(Locked::Held(held));
             }
             sighting = Some(held.sighting);

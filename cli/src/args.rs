@@ -1,0 +1,134 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::conflict::Rule;
+use crate::dying::DieAt;
+use crate::exit;
+
+/// Keeps folders in step through storage that you already have: a folder, on this machine or on a mounted share.
+#[derive(Debug, Parser)]
+#[command(name = "longshore", version, after_help = exit::HELP)]
+pub(crate) struct Cli {
+    /// Print one JSON object on standard output instead of text.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Tell on standard error what happens inside; twice for more.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Attach a folder of files to a store.
+    Init(Init),
+    /// Bring a folder and its store in step.
+    Sync(Sync),
+    /// Tell how a folder stands, without asking the store.
+    Status(Attached),
+    /// List the newest commits of the store, or show one.
+    Log(Log),
+    /// List the conflicts that wait for an answer.
+    Conflicts(Attached),
+    /// Forget the store. The files stay, and so does the store.
+    Detach(Detach),
+    /// Watch two folders sync, survive a kill and meet in a conflict, in a temporary place.
+    Demo(Demo),
+}
+
+/// A folder that is attached.
+#[derive(Debug, Args)]
+pub(crate) struct Attached {
+    /// The folder, or any folder in it.
+    #[arg(default_value = ".")]
+    pub(crate) folder: PathBuf,
+}
+
+/// `longshore init`
+#[derive(Debug, Args)]
+pub(crate) struct Init {
+    /// The folder of files.
+    pub(crate) folder: PathBuf,
+    /// The store's address: `file:///path/to/folder`. No password belongs in it.
+    pub(crate) url: String,
+    /// Join a store that is there; never create one.
+    #[arg(long)]
+    pub(crate) join: bool,
+    /// Where to keep the state, on a disk of this machine; `FOLDER/.longshore` if not given.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
+    /// This device's name, for the copies that conflicts leave; the machine's name if not given.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) device: Option<String>,
+}
+
+/// `longshore sync`
+#[derive(Debug, Args)]
+pub(crate) struct Sync {
+    #[command(flatten)]
+    pub(crate) at: Attached,
+    /// Tell what would happen, and change nothing: no file, no state, nothing in the store.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Who wins where a file was changed here and elsewhere. With keep-both, an edit wins over a deletion.
+    #[arg(long, value_name = "RULE", value_enum, default_value = "keep-both")]
+    pub(crate) conflict: Rule,
+    /// Go on where more than half of the files would be deleted, here or elsewhere.
+    #[arg(long)]
+    pub(crate) allow_mass_delete: bool,
+    /// For tests and the demo: die at the n-th storage call (`5`: before it; `5+`: after it) or file (`file:5`).
+    #[arg(long, hide = true)]
+    pub(crate) die_at: Option<DieAt>,
+    /// For tests: run this once before the first file is written back.
+    #[arg(long, hide = true)]
+    pub(crate) before_write: Option<String>,
+}
+
+/// `longshore log`
+#[derive(Debug, Args)]
+pub(crate) struct Log {
+    /// The folder, or any folder in it.
+    #[arg(long, default_value = ".")]
+    pub(crate) folder: PathBuf,
+    /// How many commits to list.
+    #[arg(long, default_value_t = 20)]
+    pub(crate) limit: u64,
+    #[command(subcommand)]
+    pub(crate) show: Option<Show>,
+}
+
+/// `longshore log show`
+#[derive(Debug, Subcommand)]
+pub(crate) enum Show {
+    /// Show one commit with its changes.
+    Show {
+        /// Its number.
+        number: u64,
+    },
+}
+
+/// `longshore detach`
+#[derive(Debug, Args)]
+pub(crate) struct Detach {
+    #[command(flatten)]
+    pub(crate) at: Attached,
+    /// Also if changes or conflicts wait.
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+/// `longshore demo`
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// Fill the first device with the files of this folder. If not given: those that git tracks in the current repository.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) from: Option<PathBuf>,
+    /// Keep the folders, and say where they are.
+    #[arg(long)]
+    pub(crate) keep: bool,
+}

@@ -1,0 +1,27 @@
+//! The commands, one file for each.
+
+mod conflicts;
+mod demo;
+mod detach;
+mod init;
+mod log;
+mod status;
+mod sync;
+mod text;
+
+use crate::args::{Cli, Command};
+use crate::exit::{Exit, Result};
+
+/// Does what the command line says.
+pub(crate) async fn run(cli: Cli) -> Result<Exit> {
+    let json = cli.json;
+    match cli.command {
+        Command::Init(args) => init::run(args, json).await,
+        Command::Sync(args) => sync::run(args, json).await,
+        Command::Status(args) => status::run(&args, json).await,
+        Command::Log(args) => log::run(&args, json).await,
+        Command::Conflicts(args) => conflicts::run(&args, json).await,
+        Command::Detach(args) => detach::run(&args, json).await,
+        Command::Demo(args) => demo::run(&args, json),
+    }
+}

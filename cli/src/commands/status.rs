@@ -1,0 +1,68 @@
+//! `longshore status`: how a folder stands, without asking the store.
+
+use std::sync::Arc;
+
+use longshore::{Client, MemoryStorage, Replica, Status};
+use serde_json::json;
+
+use super::text::{count, print_json, print_skipped, time};
+use crate::args;
+use crate::attached::{self, Attached};
+use crate::book::Book;
+use crate::changes::Changes;
+use crate::exit::{Exit, Result};
+use crate::folder::{Folder, Skipped};
+use crate::replica::{blocking, wall_seconds};
+
+pub(super) async fn run(args: &args::Attached, json: bool) -> Result<Exit> {
+    let at = Attached::open(&args.folder).await?;
+    let status = replica_status(Arc::new(at.replica.clone())).await?;
+    let book = Book::load(&at.replica).await?;
+    let off: Vec<Skipped> = book.off_disk().map(|(id, why)| Skipped::problem(id.as_str(), why)).collect();
+    let files = book.on_disk().count() as u64;
+    let changes = look(&at, book).await?;
+    if json {
+        print_json(&json!({
+            "folder": at.folder, "url": at.config.url, "device": at.config.device, "files": files,
+            "changed": changes.candidates.len(), "deleted": changes.deleted.len(), "status": status,
+            "skipped": changes.skipped, "not_on_disk": off,
+        }));
+        return Ok(Exit::Done);
+    }
+    println!("{} is attached to {} as `{}`", at.folder.display(), at.config.url, at.config.device);
+    println!("{}", last_sync(&status));
+    println!(
+        "{} recorded; since then {} look changed and {} are gone",
+        count(files, "file"),
+        changes.candidates.len(),
+        changes.deleted.len()
+    );
+    println!("{} to commit, {} waiting", count(status.pending, "recorded change"), count(status.conflicts, "conflict"));
+    print_skipped(&changes.skipped);
+    print_skipped(&off);
+    Ok(Exit::Done)
+}
+
+/// The engine's status needs no store: a client over an empty one asks the replica only.
+async fn replica_status(replica: Arc<dyn Replica>) -> Result<Status> {
+    let server = attached::server(Arc::new(MemoryStorage::new()))?;
+    Ok(Client::builder(server, replica).build().status().await?)
+}
+
+async fn look(at: &Attached, book: Book) -> Result<Changes> {
+    let folder = Folder::new(at.folder.clone());
+    let changes = blocking(move || folder.scan(wall_seconds()).map(|scan| Changes::find(&folder, scan, &book))).await?;
+    changes.map_err(|error| crate::config::cannot("read", &at.folder, &error))
+}
+
+fn last_sync(status: &Status) -> String {
+    let synced = match (status.last_synced, status.checkpoint) {
+        (None, _) => "never synced".to_owned(),
+        (Some(at), Some(entry)) => format!("last in step at {}, with commit {}", time(at), entry.get()),
+        (Some(at), None) => format!("last in step at {}, with an empty store", time(at)),
+    };
+    match &status.last_error {
+        Some(error) => format!("{synced}; the last sync failed: {error}"),
+        None => synced,
+    }
+}

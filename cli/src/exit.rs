@@ -1,0 +1,149 @@
+//! How the command ends: one exit code and one line for each kind of failure.
+
+use std::fmt;
+
+use longshore::{Error, ErrorKind};
+
+/// The exit codes, as `longshore --help` lists them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// Everything asked for was done.
+    Done = 0,
+    /// It failed, for a reason that has no code of its own.
+    Failure = 1,
+    /// The command line or the address is wrong. (Clap uses 2 as well.)
+    Usage = 2,
+    /// Everything else is synced; conflicts wait for an answer.
+    Conflicts = 3,
+    /// A guard stopped a sync that would delete most of the files.
+    Guard = 4,
+    /// The store is another, was emptied, reset or rolled back.
+    Replaced = 5,
+    /// Somebody else is at it, or the store cannot be reached now: try again later.
+    Busy = 6,
+    /// Everything else is synced; some files were skipped.
+    Skipped = 7,
+    /// Something in the store or in the local state is damaged.
+    Damaged = 8,
+    /// The store or the state is of a kind or version that this build does not know.
+    Unsupported = 9,
+}
+
+/// What `--help` says about exit codes.
+pub(crate) const HELP: &str = "\
+Exit codes:
+  0  done
+  1  failed, for a reason without a code of its own
+  2  wrong usage: the command line or the address
+  3  done, but conflicts wait for an answer
+  4  stopped: the sync would delete more than half of the files
+  5  the store is not the one it was: emptied, replaced, reset or rolled back
+  6  busy or unreachable: try again later
+  7  done, but some files were skipped; each is named
+  8  something in the store or in the local state is damaged
+  9  a store or state that this version of longshore does not support";
+
+/// A failure: `longshore: <object>: <what>; <next step>`, and the exit code.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) exit: Exit,
+    line: String,
+}
+
+/// The result of a command.
+pub(crate) type Result<T, E = Failure> = std::result::Result<T, E>;
+
+impl Failure {
+    /// A failure of `object`; `what` ends with the next step.
+    pub(crate) fn new(exit: Exit, object: impl fmt::Display, what: impl fmt::Display) -> Self {
+        Self { exit, line: one_line(&format!("{object}: {what}")) }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.line)
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let object = error.key().or(error.operation()).unwrap_or("longshore").to_owned();
+        let mut what = error.message().to_owned();
+        if let (Some(expected), Some(actual)) = (error.expected(), error.actual()) {
+            what = format!("{what} (expected {expected}, found {actual})");
+        }
+        if let Some(source) = std::error::Error::source(&error) {
+            what = format!("{what} ({source})");
+        }
+        if !what.contains("; ") && !what.contains(": ") {
+            what = format!("{what}; {}", next_step(error.kind()));
+        }
+        Self::new(exit_of(error.kind()), object, what)
+    }
+}
+
+/// The exit code of a library error.
+fn exit_of(kind: ErrorKind) -> Exit {
+    match kind {
+        ErrorKind::Invalid => Exit::Usage,
+        ErrorKind::Locked | ErrorKind::Unavailable => Exit::Busy,
+        ErrorKind::Replaced => Exit::Replaced,
+        ErrorKind::Corrupt => Exit::Damaged,
+        ErrorKind::Unsupported => Exit::Unsupported,
+        _ => Exit::Failure,
+    }
+}
+
+/// What to do about an error whose message does not say it.
+fn next_step(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::Conflict | ErrorKind::Unavailable => "try again; nothing is lost",
+        ErrorKind::Fenced | ErrorKind::Locked => "wait until it is done, then try again",
+        ErrorKind::Denied => "check the permissions",
+        ErrorKind::Missing => "check that the store is there, and mounted",
+        ErrorKind::Replaced => "check the address; nothing was changed",
+        ErrorKind::Full => "make room, then try again; nothing is lost",
+        ErrorKind::Unsupported => "use a newer longshore; nothing was changed",
+        ErrorKind::Invalid => "check what was given",
+        ErrorKind::Corrupt => "restore it from a backup; no file here was changed by it",
+        _ => "please report this",
+    }
+}
+
+/// Text with its control characters escaped: a file's name must not break a line or move a cursor.
+pub(crate) fn one_line(text: &str) -> String {
+    let escape = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    text.chars().map(escape).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn help_lists_every_code() {
+        let all = [
+            Exit::Done,
+            Exit::Failure,
+            Exit::Usage,
+            Exit::Conflicts,
+            Exit::Guard,
+            Exit::Replaced,
+            Exit::Busy,
+            Exit::Skipped,
+            Exit::Damaged,
+            Exit::Unsupported,
+        ];
+        let listed: Vec<String> = all.iter().map(|exit| format!("\n  {}  ", *exit as u8)).collect();
+        assert!(listed.iter().all(|code| HELP.contains(code)), "{HELP}");
+        assert_eq!(HELP.lines().count(), all.len() + 1);
+    }
+
+    #[test]
+    fn a_failure_is_one_line() {
+        let failure = Failure::from(Error::new(ErrorKind::Corrupt, "bad\nbytes").with_key("a\u{1b}[2J"));
+        assert_eq!(failure.exit, Exit::Damaged);
+        assert!(!failure.to_string().contains(char::is_control), "{failure}");
+    }
+}

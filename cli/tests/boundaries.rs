@@ -1,0 +1,27 @@
+//! Code for one operating system stands in `platform.rs` alone, so that a port has one file to read.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::fs;
+use std::path::Path;
+
+#[test]
+fn only_one_module_names_a_system() {
+    let mut found = Vec::new();
+    look(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut found);
+    assert!(found.is_empty(), "{found:?} must go through src/platform.rs");
+}
+
+fn look(folder: &Path, found: &mut Vec<String>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            look(&path, found);
+        } else if path.file_name().unwrap() != "platform.rs" {
+            let text = fs::read_to_string(&path).unwrap();
+            if ["std::os::", "rustix", "target_os", "cfg(unix)"].iter().any(|word| text.contains(word)) {
+                found.push(path.display().to_string());
+            }
+        }
+    }
+}

@@ -1,0 +1,19 @@
+# What CI does, and nothing else: reads, builds, tests; changes no source file.
+verify:
+    .ci/run
+
+# Mends what a machine can mend.
+fix:
+    cargo fmt --all
+    cargo clippy --workspace --all-targets --all-features --fix --allow-dirty --allow-staged
+    typos --write-changes
+
+# What CI does, then the tests once more as they run for users, then the fuzzer.
+full: verify && (fuzz "300")
+    cargo test --workspace --all-features --release
+
+# Feeds random objects to the decoders. Needs a nightly toolchain and `cargo install cargo-fuzz`. What it finds lies in
+# fuzz/found; the seeds in fuzz/corpus stay as they are.
+fuzz seconds="60":
+    mkdir -p fuzz/found/frame
+    cargo +nightly fuzz run frame fuzz/found/frame fuzz/corpus/frame -- -max_total_time={{ seconds }} -max_len=65536
