@@ -21,6 +21,9 @@ pub const FORMAT_VERSION: u16 = 1;
 /// The most bytes a created-once object has, stored: 1 MiB.
 pub const MAX_RECORD: u64 = 1 << 20;
 
+/// The most bytes a segment has, stored: one document of a gigabyte, and some.
+pub const MAX_SEGMENT: u64 = (1 << 30) + (128 << 20);
+
 /// Changes whose compressed bytes reach this go into segments instead of the entry: 512 KiB.
 pub const MAX_INLINE: usize = 512 << 10;
 

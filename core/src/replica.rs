@@ -280,7 +280,8 @@ pub enum Answer {
     Later,
 }
 
-/// One part of a [`Batch`]. Of `Store`, `Settle` and `Conflict`, a batch has at most one for each document.
+/// One part of a [`Batch`]. Of one document there may be several `Settle`, and behind them one `Store` or `Conflict`: do them in
+/// their order.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Step {

@@ -78,6 +78,24 @@ fn an_outdated_plan_changes_nothing() {
     }
 }
 
+/// A plan to join, or one for an outbox that has moved, is no leave to initialise what was not there.
+#[test]
+fn an_outdated_plan_initialises_nothing() {
+    let (world, _, _) = diverged();
+    let newcomer = world.device("c");
+    let to_join = plan(&world, &newcomer);
+    world.storage.set_objects(Default::default());
+    let for_another_outbox = plan(&world, &newcomer);
+    for (plan, writes) in [(to_join, false), (for_another_outbox, true)] {
+        if writes {
+            newcomer.put("later", "written here");
+        }
+        let error = world.sim.run(newcomer.new_client(true).sync_planned(&plan), || false).unwrap().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
+        assert!(world.storage.objects().is_empty());
+    }
+}
+
 #[test]
 fn a_plan_for_a_new_store_initialises_nothing() {
     let world = World::new(31, true);

@@ -5,6 +5,7 @@ use std::time::Duration;
 use futures::future::try_join;
 
 use super::options::OpenMode;
+use super::plan::Plan;
 use super::report::Phase;
 use super::session::{Session, Verified};
 use super::state::Known;
@@ -18,6 +19,9 @@ const TRUST: Duration = Duration::from_secs(600);
 /// How old the last valid read may be before a push looks at the checkpoint again.
 const FRESH: Duration = Duration::from_secs(120);
 
+/// How many numbers are read at the beginning of a log: a copy that lost its first entry must not pass for an empty one.
+const BEGINNING: usize = 2;
+
 /// What a read of one number gave.
 pub(super) type Reading = Reply<Option<Entry>>;
 
@@ -25,12 +29,8 @@ impl Session<'_> {
     /// Checks the store, and gives the replies of the first poll.
     pub(super) async fn open(&mut self) -> Result<Vec<Reading>> {
         self.progress(Phase::Open, 0, None, 0);
-        let next = match &self.state.store {
-            Some(known) => known.tip.next()?,
-            None => Sequence::FIRST,
-        };
         if self.trusted(TRUST) {
-            return self.client.server.changes_read(next, 1).await;
+            return self.poll().await;
         }
         let at = self.now();
         let first = match &self.state.store {
@@ -39,6 +39,13 @@ impl Session<'_> {
         };
         self.verified = Some(Verified { tip: self.tip()?, at });
         Ok(first)
+    }
+
+    /// Reads what follows on the checkpoint.
+    pub(super) async fn poll(&self) -> Result<Vec<Reading>> {
+        let tip = self.tip()?;
+        let count = if tip.sequence.is_none() { BEGINNING } else { 1 };
+        self.client.server.changes_read(tip.next()?, count).await
     }
 
     /// Whether the checkpoint was seen in the store less than `age` ago.
@@ -58,16 +65,18 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// The checkpoint moved to what was just read or written.
+    /// The checkpoint moved, or is still the head. When the store was last looked at does not change by that: an empty place
+    /// has nothing at the next number either, and takes whatever is created there.
     pub(super) fn moved(&mut self) -> Result<()> {
-        self.verified = Some(Verified { tip: self.tip()?, at: self.now() });
+        let tip = self.tip()?;
+        self.verified = self.verified.map(|verified| Verified { tip, ..verified });
         Ok(())
     }
 
     async fn reopen(&self, known: Known) -> Result<Vec<Reading>> {
         let server = &self.client.server;
         let Some(sequence) = known.tip.sequence else {
-            let (store, first) = try_join(server.store(), server.changes_read(Sequence::FIRST, 1)).await?;
+            let (store, first) = try_join(server.store(), server.changes_read(Sequence::FIRST, BEGINNING)).await?;
             same_store(&known, store.value.as_ref())?;
             return Ok(first);
         };
@@ -102,15 +111,17 @@ impl Session<'_> {
 
     /// A replica that belongs to no store yet.
     async fn join(&mut self) -> Result<Vec<Reading>> {
-        // Two numbers, so that a copy that lost its first entry does not pass for an empty log.
         let server = &self.client.server;
-        let (store, first) = try_join(server.store(), server.changes_read(Sequence::FIRST, 2)).await?;
+        let (store, first) = try_join(server.store(), server.changes_read(Sequence::FIRST, BEGINNING)).await?;
         let (info, first) = match (store.value, self.client.mode) {
             (Some(info), _) => (info, first),
+            (None, OpenMode::CreateOrJoin) if self.agreed.is_some_and(|plan| !plan.initialize) => {
+                return Err(Plan::outdated());
+            }
             (None, OpenMode::CreateOrJoin) => {
                 self.report.initialized = true;
                 let info = server.initialize(&self.client.store_options).await?;
-                (info, server.changes_read(Sequence::FIRST, 2).await?)
+                (info, server.changes_read(Sequence::FIRST, BEGINNING).await?)
             }
             (None, OpenMode::Join) => {
                 return Err(Error::new(ErrorKind::Missing, "there is no store here to join").with_operation("open"));

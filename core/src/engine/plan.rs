@@ -58,7 +58,7 @@ impl Plan {
         self.pull.is_empty() && self.push.is_empty() && self.conflicts.is_empty()
     }
 
-    fn outdated() -> Error {
+    pub(super) fn outdated() -> Error {
         Error::new(ErrorKind::Conflict, "the plan is outdated: make a new one; nothing was changed")
             .with_operation("sync")
     }
@@ -126,14 +126,21 @@ impl Session<'_> {
         }
     }
 
+    /// Whether the outbox is still the one that the caller agreed to. Asked before anything else, a new store included.
+    pub(super) async fn check_agreed_outbox(&self) -> Result<()> {
+        let Some(plan) = self.agreed else {
+            return Ok(());
+        };
+        let last_row = self.client.replica.outbox(&[]).await?.last_row;
+        if last_row == plan.last_row { Ok(()) } else { Err(Plan::outdated()) }
+    }
+
     /// Whether what the caller agreed to is still what would happen.
     pub(super) async fn check_agreed(&mut self) -> Result<()> {
         let Some(plan) = self.agreed else {
             return Ok(());
         };
-        let last_row = self.client.replica.outbox(&[]).await?.last_row;
-        let same_start = plan.from.is_none() || plan.from == Some(self.tip()?);
-        if last_row != plan.last_row || !same_start {
+        if plan.from.is_some_and(|from| self.tip().is_ok_and(|tip| tip != from)) {
             return Err(Plan::outdated());
         }
         let head = self.walk(None).await?;

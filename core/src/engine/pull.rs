@@ -53,7 +53,7 @@ impl Gathered {
                 (Some(_), End::Head(_)) => self.end = End::Hole,
                 (Some(entry), End::Open) => {
                     self.doubt(session, number, time)?;
-                    self.bytes += weight(&entry);
+                    self.bytes = self.bytes.saturating_add(weight(&entry));
                     self.entries.push(entry);
                 }
                 (None, End::Open) => {
@@ -79,7 +79,7 @@ impl Session<'_> {
     /// Reads on from the checkpoint until nothing more is there, widening the read-ahead while entries keep coming.
     pub(super) async fn pull(&mut self, first: Vec<Reading>) -> Result<()> {
         let mut gathered = Gathered::default();
-        let (mut replies, mut width, mut holes) = (first, 1, 0);
+        let (mut replies, mut width, mut hole) = (first, 1, None);
         loop {
             let from = after(&self.tip()?, &gathered.entries).next()?;
             let heaviest = replies.iter().filter_map(|reply| reply.value.as_ref()).map(weight).max().unwrap_or(0);
@@ -95,15 +95,16 @@ impl Session<'_> {
                 self.flush(done).await?;
                 match end {
                     End::Head(time) => return self.head(time),
-                    End::Hole => self.wait_for_hole(&mut holes).await?,
+                    End::Hole => hole = Some(self.wait_for_hole(hole).await?),
                     End::Open if self.at_agreed(&self.tip()?) => return Ok(()),
                     End::Open => {}
                 }
             }
             // As many as may be held at once, should they all be as large as the largest of the last round.
             let room = usize::try_from(GATHER / heaviest.max(1)).unwrap_or(WIDEST);
-            width = if holes > 0 { 2 } else { (width * 2).min(WIDEST).min(room.max(1)) };
             let next = after(&self.tip()?, &gathered.entries).next()?;
+            let waiting = hole.is_some_and(|(number, _)| number == next);
+            width = if waiting { 2 } else { (width * 2).min(WIDEST).min(room.max(1)) };
             self.keep_lease().await;
             replies = self.client.server.changes_read(next, width).await?;
         }
@@ -115,18 +116,18 @@ impl Session<'_> {
     }
 
     fn head(&mut self, time: Option<ServerTime>) -> Result<()> {
-        let known = self.state.known_mut()?;
-        known.head_time = known.head_time.max(time);
+        self.state.known_mut()?.proved_head(time);
         self.moved()
     }
 
-    async fn wait_for_hole(&mut self, holes: &mut u32) -> Result<()> {
-        *holes += 1;
+    /// Waits for the next number, which is missing below a present one; says which it is and how often it was waited for.
+    async fn wait_for_hole(&mut self, before: Option<(Sequence, u32)>) -> Result<(Sequence, u32)> {
         let number = self.tip()?.next()?;
-        if *holes <= PATIENCE {
-            let pause = std::time::Duration::from_millis(100) * (1 << *holes);
+        let waited = before.filter(|(earlier, _)| *earlier == number).map_or(0, |(_, waited)| waited);
+        if waited < PATIENCE {
+            let pause = std::time::Duration::from_millis(200) * (1 << waited);
             self.client.runtime.sleep(jittered(&*self.client.runtime, pause)).await;
-            return Ok(());
+            return Ok((number, waited + 1));
         }
         self.above_floor(number).await?;
         let what = "an entry is missing below one that is there: restore it from a backup";
@@ -155,7 +156,7 @@ impl Session<'_> {
         let (mut run, mut bytes) = (Vec::new(), 0);
         for entry in gathered.entries {
             let decisive = self.attempt.as_ref().is_some_and(|open| open.sequence == entry.sequence);
-            bytes += weight(&entry);
+            bytes = weight(&entry).saturating_add(bytes);
             if decisive || bytes >= GATHER {
                 self.apply_run(std::mem::take(&mut run)).await?;
                 bytes = weight(&entry);
@@ -260,7 +261,7 @@ impl Session<'_> {
         let known = self.state.known_mut()?;
         known.advance(tip);
         known.saw(time);
-        known.head_time = known.head_time.max(time);
+        known.proved_head(time);
         self.apply(None, vec![Step::Commit]).await?;
         self.report.pushed += attempt.rows.len();
         self.moved()
@@ -273,7 +274,7 @@ fn weight(entry: &Entry) -> u64 {
         Content::Changes(changes) => {
             changes.iter().map(|change| (change.action.len() + change.id.as_str().len()) as u64).sum()
         }
-        Content::Segments(segments) => segments.iter().map(|segment| segment.length).sum(),
+        Content::Segments(segments) => segments.iter().fold(0, |sum, segment| segment.length.saturating_add(sum)),
         _ => 0,
     }
 }

@@ -66,8 +66,7 @@ impl Session<'_> {
         if lost >= CONTENDED {
             self.lock_for_progress().await?;
         }
-        let next = self.tip()?.next()?;
-        let replies = self.client.server.changes_read(next, 1).await?;
+        let replies = self.poll().await?;
         self.pull(replies).await?;
         self.resolve().await
     }

@@ -67,6 +67,7 @@ impl<'a> Session<'a> {
 
     /// Everything a sync does.
     pub(super) async fn run(&mut self) -> Result<()> {
+        self.check_agreed_outbox().await?;
         let first = self.open().await?;
         let first = self.lock_if_always(first).await?;
         self.check_agreed().await?;
@@ -110,9 +111,11 @@ impl<'a> Session<'a> {
 
     /// Writes down why the sync failed, for the status. If that fails too, the error itself still reaches the caller.
     pub(super) async fn remember_failure(&mut self, error: &crate::error::Error) {
-        if let Some(saved) = &self.saved {
-            self.state = saved.clone();
-        }
+        // What was decided and not done is forgotten: a checkpoint may have moved in memory over entries that were never applied.
+        self.state = match &self.saved {
+            Some(saved) => saved.clone(),
+            None => State::new(self.state.client),
+        };
         self.state.last_error = Some(error.to_string());
         if let Err(error) = self.save().await {
             tracing::warn!(%error, "the failure could not be written down");

@@ -109,6 +109,12 @@ impl Known {
         }
     }
 
+    /// A reply of this time proved the checkpoint to be the head. The last such reply counts, not the one with the highest time:
+    /// a clock that ran ahead once must not vouch for years.
+    pub(super) fn proved_head(&mut self, time: Option<ServerTime>) {
+        self.head_time = time.or(self.head_time);
+    }
+
     pub(super) fn saw(&mut self, time: Option<ServerTime>) {
         self.newest_time = self.newest_time.max(time);
     }

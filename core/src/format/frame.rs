@@ -60,10 +60,11 @@ impl Kind {
         }
     }
 
-    /// The most bytes an object of this kind has after decompression. A segment may hold one document of a gigabyte.
+    /// The most bytes an object of this kind has after decompression. A segment may hold one document of a gigabyte behind 64 MiB
+    /// of others, and the header of them all.
     const fn max_raw(self) -> u64 {
         match self {
-            Self::Segment => (1 << 30) + (64 << 20),
+            Self::Segment => (1 << 30) + (128 << 20),
             Self::Entry | Self::Snapshot => 64 << 20,
             Self::Format | Self::Lease => 1 << 20,
             Self::Metadata => 16 << 20,

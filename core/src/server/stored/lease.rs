@@ -123,6 +123,12 @@ async fn highest(wire: &Wire, layout: &Layout) -> Result<Option<LeaseHeader>> {
         let key = layout.lease(token)?;
         if let Some(stored) = wire.get(&key, MAX_RECORD).await?.value {
             let (header, _): (LeaseHeader, _) = decode_record(Kind::Lease, &key, &stored)?;
+            // The last number there is was never reached by counting.
+            if header.token != token || token.next().is_err() {
+                return Err(
+                    Error::new(ErrorKind::Corrupt, "a lease record has a number that is not its own").with_key(key)
+                );
+            }
             return Ok(Some(header));
         }
     }

@@ -9,7 +9,8 @@ use super::records::{self, Fate};
 use super::wire::Wire;
 use crate::error::{Error, ErrorKind, Outcome, Result};
 use crate::format::{
-    Batcher, EntryHeader, Layout, MAX_RECORD, SealedSegment, SegmentRef, decode_entry, decode_segment, encode_entry,
+    Batcher, EntryHeader, Layout, MAX_RECORD, MAX_SEGMENT, SealedSegment, SegmentRef, decode_entry, decode_segment,
+    encode_entry,
 };
 use crate::model::{Change, Document, DocumentId, Hash, Sequence};
 use crate::runtime::{compute, new_nonce};
@@ -55,6 +56,9 @@ async fn read_one(wire: &Wire, layout: &Layout, number: Sequence) -> Result<Repl
 }
 
 fn entry(sequence: Sequence, stored: &Bytes, header: EntryHeader, changes: Vec<Change>) -> Result<Entry> {
+    if header.segments.iter().any(|segment| segment.length > MAX_SEGMENT) {
+        return Err(Error::new(ErrorKind::Corrupt, "an entry names a segment larger than any can be"));
+    }
     let content = match header.kind.as_str() {
         "changes" if header.segments.is_empty() => Content::Changes(changes),
         "changes" if changes.is_empty() => Content::Segments(header.segments),
@@ -83,7 +87,7 @@ fn entry(sequence: Sequence, stored: &Bytes, header: EntryHeader, changes: Vec<C
 pub(super) async fn segment(wire: &Wire, layout: &Layout, segment: &SegmentRef) -> Result<Vec<Change>> {
     let key = layout.checked_segment(&segment.name)?;
     let corrupt = |what| Error::new(ErrorKind::Corrupt, what).with_operation("segment").with_key(&key);
-    let found = wire.get(&key, segment.length).await?.value;
+    let found = wire.get(&key, segment.length.min(MAX_SEGMENT)).await?.value;
     let stored = found.ok_or_else(|| corrupt("an entry names this segment, and it is not there"))?;
     let expected = segment.hash;
     let (name, bytes) = (key.clone(), stored);

@@ -20,7 +20,10 @@ pub(super) async fn read(wire: &Wire, layout: &Layout, name: &MetadataName) -> R
         };
         let key = layout.metadata(name, version)?;
         if let Some(stored) = wire.get(&key, MAX_RECORD).await?.value {
-            let (_, bytes): (MetadataHeader, _) = decode_record(Kind::Metadata, &key, &stored)?;
+            let (header, bytes): (MetadataHeader, _) = decode_record(Kind::Metadata, &key, &stored)?;
+            if header.name != *name || header.version != version {
+                return Err(Error::new(ErrorKind::Corrupt, "it says that it is another piece or version").with_key(key));
+            }
             return Ok(Some(Metadata { version, bytes }));
         }
     }

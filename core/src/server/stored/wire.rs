@@ -77,7 +77,13 @@ impl Wire {
     }
 
     pub(super) async fn list(&self, folder: &Folder, after: Option<&str>) -> Result<Reply<Listing>> {
-        self.retried(|| self.counted("list", folder, 0, self.storage.list(folder, after))).await
+        let reply = self.retried(|| self.counted("list", folder, 0, self.storage.list(folder, after))).await?;
+        let moves_on = reply.value.names.last().is_some_and(|last| after.is_none_or(|after| last.as_str() > after));
+        if reply.value.more && !moves_on {
+            let what = "this storage says that more names follow and does not show them; choose another";
+            return Err(Error::new(ErrorKind::Unsupported, what).with_operation("list").with_key(folder));
+        }
+        Ok(reply)
     }
 
     pub(super) async fn delete(&self, key: &ObjectKey) -> Result<Reply<()>> {
