@@ -155,8 +155,9 @@ impl Batcher {
     }
 
     /// The changes themselves, if they are few enough for an entry.
-    pub(crate) fn take_inline(&mut self) -> Option<Vec<Change>> {
-        if self.fits_inline() { self.inline.take() } else { None }
+    pub(crate) fn take_inline(&mut self) -> Result<Option<Vec<Change>>> {
+        self.packer.flush()?;
+        Ok(if self.fits_inline() { self.inline.take() } else { None })
     }
 
     pub(crate) fn seal(self, key: ObjectKey) -> Result<SealedSegment> {

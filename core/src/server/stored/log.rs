@@ -123,7 +123,7 @@ pub(super) async fn stage(wire: &Wire, layout: &Layout, checkpoint: u64, changes
     }
     if segments.is_empty()
         && uploads.is_empty()
-        && let Some(inline) = batcher.take_inline()
+        && let Some(inline) = batcher.take_inline()?
     {
         return Ok(Staged { checkpoint, content: Content::Changes(inline) });
     }
