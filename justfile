@@ -17,3 +17,8 @@ full: verify && (fuzz "300")
 fuzz seconds="60":
     mkdir -p fuzz/found/frame
     cargo +nightly fuzz run frame fuzz/found/frame fuzz/corpus/frame -- -max_total_time={{ seconds }} -max_len=65536
+
+# What longshore costs beside the sum of its parts, as ratios. Minutes; a busy machine blurs it.
+bench:
+    cargo build --release -p longshore-cli -p longshore-bench
+    cargo run --release -p longshore-bench

@@ -1,5 +1,8 @@
 //! The shared database: the operations of the specification, over whatever holds the data.
 //!
+//! "The specification" on these pages is the list of operations of db-to-cloud, the ancestor of this library: an app that knows
+//! them finds each here.
+//!
 //! A server has one append-only log of numbered entries, one lease, and named metadata; it is the single source of truth. The
 //! core implements it once over any [`Storage`](crate::Storage) as [`StoredServer`]; the engine sees only this trait. An
 //! adapter over a real database may implement it directly.

@@ -32,6 +32,7 @@ impl Session<'_> {
         if self.trusted(TRUST) {
             return self.poll().await;
         }
+        self.opened = true;
         let at = self.now();
         let first = match &self.state.store {
             Some(known) => self.reopen(known.clone()).await?,

@@ -202,7 +202,8 @@ impl Session<'_> {
                 self.report.pulled += decided.stored;
                 self.report.conflicts += decided.conflicts;
                 self.restage |= decided.touched;
-                self.progress(Phase::Pull, self.report.pulled, None, 0);
+                self.pulled_bytes += decided.bytes;
+                self.progress(Phase::Pull, self.report.pulled, None, self.pulled_bytes);
                 return Ok(());
             }
         }
@@ -287,6 +288,8 @@ type Changes = BTreeMap<DocumentId, Vec<(Change, Sequence)>>;
 struct Decided {
     steps: Vec<Step>,
     stored: u64,
+    /// Body bytes of what is stored.
+    bytes: u64,
     conflicts: u64,
     /// Whether a pending row is concerned.
     touched: bool,
@@ -316,7 +319,10 @@ impl Decided {
             });
         }
         match &last {
-            Some(Step::Store { .. }) => self.stored += 1,
+            Some(Step::Store { change, .. }) => {
+                self.stored += 1;
+                self.bytes += change.action.len() as u64;
+            }
             Some(Step::Conflict { .. }) => {
                 self.conflicts += 1;
                 self.touched = true;

@@ -113,12 +113,15 @@ impl Session<'_> {
         if first.is_empty() {
             return Ok(None);
         }
-        let total = self.client.replica.pending_count().await?;
-        let rows = Mutex::new(Vec::new());
+        let in_conflict = self.client.replica.conflicts().await?.len() as u64;
+        let total = self.client.replica.pending_count().await?.saturating_sub(in_conflict);
+        let noted = Mutex::new((Vec::new(), 0));
         let note = |change: &PendingChange| {
-            let mut rows = rows.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut noted = noted.lock().unwrap_or_else(PoisonError::into_inner);
+            let (rows, bytes) = &mut *noted;
             rows.push(change.row);
-            self.progress(Phase::Push, rows.len() as u64, Some(total), change.change.action.len() as u64);
+            *bytes += change.change.action.len() as u64;
+            self.progress(Phase::Push, rows.len() as u64, Some(total), *bytes);
         };
         let changes = self.pages(first, last).map(|change| {
             change.map(|change| {
@@ -127,7 +130,8 @@ impl Session<'_> {
             })
         });
         let staged = self.client.server.put(self.tip()?.number(), changes.boxed()).await?;
-        let rows = rows.into_inner().unwrap_or_else(PoisonError::into_inner).into_iter().collect();
+        let (rows, _) = noted.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let rows = rows.into_iter().collect();
         Ok(Some(Load { staged, rows }))
     }
 

@@ -10,7 +10,7 @@ use crate::replica::{Applied, Attempt, Batch, Claim, Step};
 use crate::runtime::{Ticks, new_client_id};
 use crate::server::{Lease, Tip, Traffic};
 
-/// One minute: how old the kept time of the last sync may get before a sync without news writes it down.
+/// One minute: how old the kept time of the last sync may get before a poll without news writes it down.
 const STATUS_LAG: u64 = 60_000;
 
 /// That the store was found to be the known one.
@@ -32,6 +32,10 @@ pub(super) struct Session<'a> {
     /// Whether pending rows were settled, answered or put into conflict, or a collection was seen: what was staged from them
     /// must be staged again.
     pub(super) restage: bool,
+    /// Body bytes stored here so far.
+    pub(super) pulled_bytes: u64,
+    /// Whether this sync looked at the store itself, as a process's first one does, and did not only poll.
+    pub(super) opened: bool,
     /// What the caller agreed to, if it wants exactly that.
     pub(super) agreed: Option<&'a Plan>,
     before: Traffic,
@@ -59,6 +63,8 @@ impl<'a> Session<'a> {
             verified,
             lease: None,
             restage: false,
+            pulled_bytes: 0,
+            opened: false,
             agreed: None,
             before: client.server.traffic(),
             _claim: claim,
@@ -106,7 +112,7 @@ impl<'a> Session<'a> {
         if let (Some(same), Some(now)) = (&mut same.store, &self.state.store) {
             (same.head_time, same.newest_time) = (now.head_time, now.newest_time);
         }
-        if same == self.state && lag < STATUS_LAG { Ok(()) } else { self.save().await }
+        if same == self.state && lag < STATUS_LAG && !self.opened { Ok(()) } else { self.save().await }
     }
 
     /// Writes down why the sync failed, for the status. If that fails too, the error itself still reaches the caller.

@@ -3,11 +3,9 @@
 use async_trait::async_trait;
 use futures::stream::{self, StreamExt};
 
-use super::{Author, LockRequest, Locked, Server, Tip, Written};
-use crate::error::{Error, ErrorKind, Result};
+use super::{Author, Server, Tip, Written};
+use crate::error::Result;
 use crate::model::Change;
-use crate::runtime::{Runtime, jittered};
-use crate::server::Lease;
 use crate::storage::Reply;
 
 /// Calls made of a server's own.
@@ -21,32 +19,6 @@ pub trait ServerExt: Server {
         let staged = self.put(after.number(), stream::iter(changes.into_iter().map(Ok)).boxed()).await?;
         let entry = self.prepare(after, author, &staged)?;
         self.changes_write(&entry).await
-    }
-
-    /// Waits for the lease, at most `patience` longer than the holder's time-to-live; then `Locked`.
-    async fn lock_or_wait(
-        &self,
-        runtime: &dyn Runtime,
-        mut request: LockRequest,
-        patience: std::time::Duration,
-    ) -> Result<Lease> {
-        let started = runtime.now();
-        loop {
-            let held = match self.lock(&request).await? {
-                Locked::Granted(lease) => return Ok(lease),
-                Locked::Held(held) => held,
-            };
-            if runtime.now().since(started) > patience + held.ttl {
-                let what = format!("somebody else holds the lease for: {}", held.purpose);
-                return Err(Error::new(ErrorKind::Locked, what)
-                    .with_operation("lock")
-                    .with_retry_after(held.remaining));
-            }
-            request.sighting = Some(held.sighting);
-            // A release may come any time: look about every second, and right when the lease would be stale.
-            let pause = jittered(runtime, std::time::Duration::from_secs(1)).min(held.remaining);
-            runtime.sleep(pause).await;
-        }
     }
 }
 
