@@ -1,6 +1,8 @@
 //! A server is not always a friend: a listing that never ends, a record that names the last number there is, an entry that declares
 //! a segment of more bytes than exist. Each is an error in bounded time and memory, never a panic and never a wrong document. (I11)
 
+#![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
 mod support;
 
 use std::sync::Arc;
