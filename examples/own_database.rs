@@ -7,13 +7,15 @@
 //! `cargo run --example own_database`
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use longshore::{
     Applied, Batch, Change, Claim, Client, Conflict, Document, DocumentId, Hash, Loaded, Outbox, PendingChange,
     Replica, Result, RowNumber, SqliteReplica, Step,
 };
+use tokio::sync::{Mutex, MutexGuard};
 
 /// The app's own store: here a map. `None` is a deletion that was not committed yet.
 #[derive(Debug, Default)]
@@ -31,25 +33,37 @@ struct OwnDatabase {
 }
 
 impl OwnDatabase {
-    fn app<T>(&self, work: impl FnOnce(&mut AppStore) -> T) -> T {
-        work(&mut self.app.lock().unwrap_or_else(PoisonError::into_inner))
+    /// The app's store as it comes back after a crash, which may have lost the last moments of a sync.
+    async fn open(app: AppStore, beside: SqliteReplica) -> Result<Self> {
+        let own = Self { app: Mutex::new(app), beside };
+        let mut app = own.app.lock().await;
+        for id in own.beside.list(None, usize::MAX).await? {
+            own.refresh(&mut app, &id).await?;
+        }
+        drop(app);
+        Ok(own)
     }
 
     /// The app writes, and marks what it wrote. It knows nothing of outboxes here.
-    fn write(&self, change: Change) {
-        self.app(|app| {
-            app.documents.insert(change.id.clone(), change.document());
-            app.dirty.insert(change.id.clone(), change);
-        });
+    async fn write(&self, change: Change) {
+        let mut app = self.app.lock().await;
+        app.documents.insert(change.id.clone(), change.document());
+        app.dirty.insert(change.id.clone(), change);
     }
 
-    /// Brings the app's store to what the database beside it says of this document.
-    async fn refresh(&self, id: &DocumentId) -> Result<()> {
-        let document = self.beside.get(id).await?;
-        self.app(|app| match document {
+    async fn read(&self, id: &DocumentId) -> Option<Bytes> {
+        Some(self.app.lock().await.documents.get(id)?.as_ref()?.body.clone())
+    }
+
+    /// Brings the app's store to what the database beside it says of this document, unless the app changed it since.
+    async fn refresh(&self, app: &mut MutexGuard<'_, AppStore>, id: &DocumentId) -> Result<()> {
+        if app.dirty.contains_key(id) {
+            return Ok(());
+        }
+        match self.beside.get(id).await? {
             Some(document) => drop(app.documents.insert(id.clone(), Some(document))),
             None => drop(app.documents.remove(id)),
-        });
+        }
         Ok(())
     }
 }
@@ -66,35 +80,38 @@ fn changed(step: &Step) -> Option<DocumentId> {
 #[async_trait]
 impl Replica for OwnDatabase {
     async fn queue(&self, change: Change) -> Result<RowNumber> {
-        let id = change.id.clone();
         let row = self.beside.queue(change.clone()).await?;
         // Queued: the outbox remembers it from here on. A newer edit stays marked.
-        self.app(|app| {
-            if app.dirty.get(&id) == Some(&change) {
-                app.dirty.remove(&id);
-            }
-        });
+        let mut app = self.app.lock().await;
+        if app.dirty.get(&change.id) == Some(&change) {
+            app.dirty.remove(&change.id);
+        }
         Ok(row)
     }
 
     async fn uncommitted(&self) -> Result<Vec<Change>> {
-        Ok(self.app(|app| app.dirty.values().cloned().collect()))
+        Ok(self.app.lock().await.dirty.values().cloned().collect())
     }
 
     async fn apply(&self, batch: Batch) -> Result<Applied> {
         let ids: Vec<DocumentId> = batch.steps.iter().filter_map(changed).collect();
+        // The app's store stays locked from the look to the last write, so no edit slips in between.
+        let mut app = self.app.lock().await;
         // An edit that was not queued yet must not be overwritten unseen: queue it, and let the engine decide anew.
-        let unseen: Vec<Change> = self.app(|app| ids.iter().filter_map(|id| app.dirty.get(id).cloned()).collect());
+        let unseen: Vec<Change> = ids.iter().filter_map(|id| app.dirty.get(id).cloned()).collect();
         if !unseen.is_empty() {
             for change in unseen {
-                self.queue(change).await?;
+                let id = change.id.clone();
+                self.beside.queue(change).await?;
+                app.dirty.remove(&id);
             }
             return Ok(Applied::Stale);
         }
         let applied = self.beside.apply(batch).await?;
         if applied == Applied::Done {
+            // A crash from here on leaves the app's store behind: `open` mends that.
             for id in &ids {
-                self.refresh(id).await?;
+                self.refresh(&mut app, id).await?;
             }
         }
         Ok(applied)
@@ -132,7 +149,7 @@ impl Replica for OwnDatabase {
 
 async fn device(folder: &std::path::Path, name: &str) -> Result<(Arc<OwnDatabase>, Client)> {
     let beside = SqliteReplica::open(folder.join(name)).await?;
-    let own = Arc::new(OwnDatabase { app: Mutex::default(), beside });
+    let own = Arc::new(OwnDatabase::open(AppStore::default(), beside).await?);
     let server = longshore::create(&longshore::file_url(&folder.join("store")))?;
     let client = Client::builder(server, own.clone()).build();
     Ok((own, client))
@@ -147,22 +164,29 @@ async fn main() -> Result<()> {
 
     // The careful app: store, then queue.
     let change = Change::put(Document::new("note", "first")?);
-    laptop.write(change.clone());
+    laptop.write(change.clone()).await;
     laptop_client.queue_change(change).await?;
     laptop_client.sync().await?;
     phone_client.sync().await?;
-    assert_eq!(phone.app(|app| app.documents[&id].as_ref().map(|d| d.body.clone())), Some("first".into()));
+    assert_eq!(phone.read(&id).await, Some("first".into()));
 
     // A crash between the two: nothing was queued, and nothing is lost. The same for a deletion.
-    phone.write(Change::put(Document::new("note", "second")?));
+    phone.write(Change::put(Document::new("note", "second")?)).await;
     assert_eq!(phone_client.sync().await?.pushed, 1);
     laptop_client.sync().await?;
-    assert_eq!(laptop.app(|app| app.documents[&id].as_ref().map(|d| d.body.clone())), Some("second".into()));
+    assert_eq!(laptop.read(&id).await, Some("second".into()));
 
-    laptop.write(Change::delete(id.clone()));
+    laptop.write(Change::delete(id.clone())).await;
     laptop_client.sync().await?;
     phone_client.sync().await?;
-    assert!(!phone.app(|app| app.documents.contains_key(&id)));
+    assert_eq!(phone.read(&id).await, None);
+
+    // The app's store lost everything; the database beside it has it all.
+    laptop.write(Change::put(Document::new("note", "third")?)).await;
+    laptop_client.sync().await?;
+    drop((laptop, laptop_client));
+    let (laptop, _) = device(folder.path(), "laptop.db").await?;
+    assert_eq!(laptop.read(&id).await, Some("third".into()));
     println!("both stores agree, and no write was lost between store and queue");
     Ok(())
 }

@@ -75,7 +75,7 @@ fn day(timed: bool) -> Vec<(&'static str, u64)> {
 #[test]
 fn a_thousand_documents_where_replies_carry_the_time() {
     let expected = [
-        ("first push", 3),
+        ("first push", 4),
         ("first sync", 4),
         ("push 1", 4),
         ("pull 1", 5),
@@ -89,7 +89,7 @@ fn a_thousand_documents_where_replies_carry_the_time() {
 #[test]
 fn a_thousand_documents_where_replies_carry_no_time() {
     let expected = [
-        ("first push", 5),
+        ("first push", 6),
         ("first sync", 4),
         ("push 1", 6),
         ("pull 1", 6),

@@ -138,6 +138,11 @@ impl Batcher {
         self.headers.is_empty()
     }
 
+    /// Whether a segment that begun can take this change too. A new one takes any.
+    pub(crate) fn has_room_for(&self, change: &Change) -> bool {
+        self.is_empty() || self.packer.raw_len() + change.action.len() as u64 <= MAX_RAW
+    }
+
     /// Whether a segment is full.
     pub(crate) fn is_full(&self) -> bool {
         self.packer.packed_len() >= SEGMENT_TARGET || self.packer.raw_len() >= MAX_RAW || self.names >= MAX_NAMES
@@ -150,8 +155,9 @@ impl Batcher {
     }
 
     /// The changes themselves, if they are few enough for an entry.
-    pub(crate) fn take_inline(&mut self) -> Option<Vec<Change>> {
-        if self.fits_inline() { self.inline.take() } else { None }
+    pub(crate) fn take_inline(&mut self) -> Result<Option<Vec<Change>>> {
+        self.packer.flush()?;
+        Ok(if self.fits_inline() { self.inline.take() } else { None })
     }
 
     pub(crate) fn seal(self, key: ObjectKey) -> Result<SealedSegment> {
@@ -165,5 +171,24 @@ impl Batcher {
         let hash = Hash::from_bytes(*hasher.finalize().as_bytes());
         let reference = SegmentRef { name: key.to_string(), length, hash };
         Ok(SealedSegment { key, parts, reference })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Document;
+
+    /// A segment that is nearly full must not take a document of a gigabyte: together they are more than one object holds.
+    #[test]
+    fn a_nearly_full_segment_is_closed_before_a_large_document() {
+        let put = |id: &str, len: usize| Change::put(Document::new(id, vec![0; len]).unwrap());
+        let mut batcher = Batcher::new().unwrap();
+        let large = put("large", 1 << 20);
+        assert!(batcher.has_room_for(&large), "a new one takes any");
+        let nearly = usize::try_from(MAX_RAW).unwrap() - 1;
+        batcher.push(put("nearly", nearly)).unwrap();
+        assert!(!batcher.is_full() && !batcher.has_room_for(&large));
+        assert!(batcher.has_room_for(&put("small", 1)));
     }
 }

@@ -1,6 +1,6 @@
 //! The frame around every object: 64 bytes that say what follows, then a JSON header and bodies, compressed together.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 
 use bytes::{Bytes, BytesMut};
 use serde::Serialize;
@@ -15,6 +15,8 @@ const MAGIC: [u8; 8] = [0x89, b'L', b'S', b'H', 0x0d, 0x0a, 0x1a, 0x0a];
 const PREFIX: usize = 64;
 const COMPRESSED: u8 = 0b0000_0001;
 const LEVEL: i32 = 3;
+/// Body bytes that are compressed together.
+const PIECE: usize = 2 << 20;
 /// The largest window a reader grants: 8 MiB. Writers at our level use 2 MiB at most.
 const WINDOW_LOG_MAX: u32 = 23;
 
@@ -199,21 +201,40 @@ impl Prefix {
 
 /// Builds a frame whose bodies come one by one and whose header is known last.
 ///
-/// Bodies and header become two zstd frames behind each other, header first: a decoder sees one stream.
+/// The header is one zstd frame; the bodies follow in frames of [`PIECE`] bytes each. A decoder sees one stream. Whole pieces are
+/// compressed at once, which is much faster than a stream of small writes.
 pub(super) struct Packer {
-    bodies: zstd::stream::write::Encoder<'static, Vec<u8>>,
+    compressor: zstd::bulk::Compressor<'static>,
+    piece: Vec<u8>,
+    packed: Vec<u8>,
     raw_len: u64,
 }
 
 impl Packer {
     pub(super) fn new() -> Result<Self> {
-        let bodies = zstd::stream::write::Encoder::new(Vec::new(), LEVEL).map_err(internal)?;
-        Ok(Self { bodies, raw_len: 0 })
+        let compressor = zstd::bulk::Compressor::new(LEVEL).map_err(internal)?;
+        Ok(Self { compressor, piece: Vec::new(), packed: Vec::new(), raw_len: 0 })
     }
 
-    pub(super) fn write(&mut self, body: &[u8]) -> Result<()> {
+    pub(super) fn write(&mut self, mut body: &[u8]) -> Result<()> {
         self.raw_len += body.len() as u64;
-        self.bodies.write_all(body).map_err(internal)
+        while self.piece.len() + body.len() >= PIECE {
+            let (now, later) = body.split_at(PIECE - self.piece.len());
+            self.piece.extend_from_slice(now);
+            self.flush()?;
+            body = later;
+        }
+        self.piece.extend_from_slice(body);
+        Ok(())
+    }
+
+    /// Compresses what was held back.
+    pub(super) fn flush(&mut self) -> Result<()> {
+        if !self.piece.is_empty() {
+            self.packed.extend(self.compressor.compress(&self.piece).map_err(internal)?);
+            self.piece.clear();
+        }
+        Ok(())
     }
 
     /// Body bytes so far.
@@ -221,16 +242,17 @@ impl Packer {
         self.raw_len
     }
 
-    /// Compressed bytes so far; what the compressor still holds back is not counted.
+    /// Compressed bytes so far, without those held back.
     pub(super) fn packed_len(&self) -> usize {
-        self.bodies.get_ref().len()
+        self.packed.len()
     }
 
     /// The stored bytes, in pieces.
-    pub(super) fn seal(self, kind: Kind, header: &impl Serialize) -> Result<Vec<Bytes>> {
+    pub(super) fn seal(mut self, kind: Kind, header: &impl Serialize) -> Result<Vec<Bytes>> {
         let json = serde_json::to_vec(header).map_err(|error| internal(io::Error::other(error)))?;
-        let bodies = self.bodies.finish().map_err(internal)?;
-        let head = zstd::bulk::compress(&json, LEVEL).map_err(internal)?;
+        self.flush()?;
+        let bodies = self.packed;
+        let head = self.compressor.compress(&json).map_err(internal)?;
         let raw_len = self.raw_len + json.len() as u64;
         let header_len = u32::try_from(json.len()).map_err(|_| too_large())?;
         if raw_len > kind.max_raw() {

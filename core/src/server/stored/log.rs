@@ -123,7 +123,7 @@ pub(super) async fn stage(wire: &Wire, layout: &Layout, checkpoint: u64, changes
     }
     if segments.is_empty()
         && uploads.is_empty()
-        && let Some(inline) = batcher.take_inline()
+        && let Some(inline) = batcher.take_inline()?
     {
         return Ok(Staged { checkpoint, content: Content::Changes(inline) });
     }
@@ -157,6 +157,9 @@ struct Packed {
 fn pack(mut open: Batcher, chunk: Vec<Change>) -> Result<Packed> {
     let mut full = Vec::new();
     for change in chunk {
+        if !open.has_room_for(&change) {
+            full.push(std::mem::replace(&mut open, Batcher::new()?));
+        }
         open.push(change)?;
         if open.is_full() {
             full.push(std::mem::replace(&mut open, Batcher::new()?));

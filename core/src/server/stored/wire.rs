@@ -17,7 +17,7 @@ use crate::storage::{ByteRange, Capabilities, Created, Folder, Listing, ObjectKe
 /// How often a request is sent at the most.
 const TRIES: u32 = 5;
 /// The pause after the first failure; it doubles.
-const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const FIRST_PAUSE: Duration = Duration::from_millis(400);
 /// The longest that a server may ask us to wait before we give its error to the caller instead.
 const MAX_PAUSE: Duration = Duration::from_secs(20);
 
@@ -133,6 +133,6 @@ impl Wire {
 
     /// How long to wait before the next try; `None` after the last.
     pub(super) fn pause(&self, tried: u32) -> Option<Duration> {
-        (tried < TRIES).then(|| jittered(self.runtime(), FIRST_PAUSE * (1 << tried)))
+        (tried < TRIES).then(|| jittered(self.runtime(), FIRST_PAUSE * (1 << (tried - 1))))
     }
 }
