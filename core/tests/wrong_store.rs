@@ -114,20 +114,31 @@ fn an_entry_that_is_missing_below_a_present_one() {
     assert!(newcomer.documents().is_empty());
 }
 
-/// The same for one that works under the lease: it polls anew when it has it, and an empty log would be written to.
+/// The same for one that works under the lease, and for one that joined while the log was still empty: an empty log would be
+/// written to.
 #[test]
-fn a_missing_first_entry_is_no_empty_log_under_the_lease_either() {
-    let (world, _, _, _) = in_step();
-    let mut objects = world.storage.objects();
-    objects.retain(|key, _| !key.as_str().ends_with("log/0000000000000000/0000000000000001/data"));
-    world.storage.set_objects(objects);
-    let mut newcomer = world.device("c");
-    newcomer.policy = LockPolicy::Always;
-    newcomer.put("mine", "waits");
-    let error = newcomer.sync_error();
-    assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
-    let entries = world.storage.objects().keys().filter(|key| key.as_str().contains("/log/")).count();
-    assert_eq!(entries, 1, "nothing was written into the gap");
+fn a_first_entry_that_is_missing_is_no_empty_log() {
+    for joined_before in [false, true] {
+        let world = World::new(6, true);
+        let (mut a, mut newcomer) = (world.device("a"), world.device("c"));
+        a.sync();
+        newcomer.policy = LockPolicy::Always;
+        if joined_before {
+            newcomer.sync();
+        }
+        for n in 0..2 {
+            a.put("doc", &format!("version {n}"));
+            a.sync();
+        }
+        let mut objects = world.storage.objects();
+        objects.retain(|key, _| !key.as_str().ends_with("log/0000000000000000/0000000000000001/data"));
+        world.storage.set_objects(objects);
+        newcomer.put("mine", "waits");
+        let error = newcomer.sync_error();
+        assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+        let entries = world.storage.objects().keys().filter(|key| key.as_str().contains("/log/")).count();
+        assert_eq!(entries, 1, "nothing was written into the gap");
+    }
 }
 
 /// Entries up to a snapshot may be gone. "Nothing there" must not pass for "nothing new".

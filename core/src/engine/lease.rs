@@ -22,7 +22,7 @@ impl Session<'_> {
             return Ok(first);
         }
         self.lease = Some(self.wait_for_lease("sync").await?);
-        self.poll(first.len()).await
+        self.poll().await
     }
 
     /// Under contention: one at a time makes progress. Whoever cannot have the lease goes on without.

@@ -19,7 +19,7 @@ const TRUST: Duration = Duration::from_secs(600);
 /// How old the last valid read may be before a push looks at the checkpoint again.
 const FRESH: Duration = Duration::from_secs(120);
 
-/// How many numbers a replica reads that joins: a copy that lost its first entry must not pass for an empty log.
+/// How many numbers are read at the beginning of a log: a copy that lost its first entry must not pass for an empty one.
 const BEGINNING: usize = 2;
 
 /// What a read of one number gave.
@@ -30,7 +30,7 @@ impl Session<'_> {
     pub(super) async fn open(&mut self) -> Result<Vec<Reading>> {
         self.progress(Phase::Open, 0, None, 0);
         if self.trusted(TRUST) {
-            return self.poll(1).await;
+            return self.poll().await;
         }
         let at = self.now();
         let first = match &self.state.store {
@@ -42,8 +42,10 @@ impl Session<'_> {
     }
 
     /// Reads what follows on the checkpoint.
-    pub(super) async fn poll(&self, count: usize) -> Result<Vec<Reading>> {
-        self.client.server.changes_read(self.tip()?.next()?, count).await
+    pub(super) async fn poll(&self) -> Result<Vec<Reading>> {
+        let tip = self.tip()?;
+        let count = if tip.sequence.is_none() { BEGINNING } else { 1 };
+        self.client.server.changes_read(tip.next()?, count).await
     }
 
     /// Whether the checkpoint was seen in the store less than `age` ago.
@@ -74,7 +76,7 @@ impl Session<'_> {
     async fn reopen(&self, known: Known) -> Result<Vec<Reading>> {
         let server = &self.client.server;
         let Some(sequence) = known.tip.sequence else {
-            let (store, first) = try_join(server.store(), server.changes_read(Sequence::FIRST, 1)).await?;
+            let (store, first) = try_join(server.store(), server.changes_read(Sequence::FIRST, BEGINNING)).await?;
             same_store(&known, store.value.as_ref())?;
             return Ok(first);
         };

@@ -66,7 +66,7 @@ impl Session<'_> {
         if lost >= CONTENDED {
             self.lock_for_progress().await?;
         }
-        let replies = self.poll(1).await?;
+        let replies = self.poll().await?;
         self.pull(replies).await?;
         self.resolve().await
     }
