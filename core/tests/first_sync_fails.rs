@@ -1,6 +1,8 @@
 //! A new phone joins a store, and its first sync fails halfway: a segment cannot be read, the disk is full. What was read and not
 //! applied is read again by the next one; no document of it may be skipped. (I2, I5)
 
+#![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
 mod support;
 
 use longshore_core::ErrorKind;

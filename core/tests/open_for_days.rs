@@ -3,6 +3,7 @@
 
 mod support;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use longshore_core::{Error, ErrorKind};
@@ -31,7 +32,7 @@ fn within_an_hour(world: &World, device: &mut Device, mut each: impl FnMut(&Devi
 #[test]
 fn polls_notice_that_the_store_is_gone() {
     let (world, mut device) = open();
-    world.storage.set_objects(Default::default());
+    world.storage.set_objects(BTreeMap::new());
     let error = within_an_hour(&world, &mut device, |_, _| {});
     assert_eq!(error.kind(), ErrorKind::Replaced, "{error}");
     assert!(world.storage.objects().is_empty());
@@ -40,7 +41,7 @@ fn polls_notice_that_the_store_is_gone() {
 #[test]
 fn a_push_after_many_polls_does_not_write_into_an_empty_place() {
     let (world, mut device) = open();
-    world.storage.set_objects(Default::default());
+    world.storage.set_objects(BTreeMap::new());
     let error = within_an_hour(&world, &mut device, |device, minute| {
         if minute == 5 {
             device.put("two", "second");
@@ -54,7 +55,7 @@ fn a_push_after_many_polls_does_not_write_into_an_empty_place() {
 #[test]
 fn a_client_that_pushes_all_the_time_notices_too() {
     let (world, mut device) = open();
-    world.storage.set_objects(Default::default());
+    world.storage.set_objects(BTreeMap::new());
     let error = within_an_hour(&world, &mut device, |device, minute| device.put("two", &format!("version {minute}")));
     assert_eq!(error.kind(), ErrorKind::Replaced, "{error}");
 }

@@ -84,7 +84,7 @@ fn an_outdated_plan_initialises_nothing() {
     let (world, _, _) = diverged();
     let newcomer = world.device("c");
     let to_join = plan(&world, &newcomer);
-    world.storage.set_objects(Default::default());
+    world.storage.set_objects(std::collections::BTreeMap::new());
     let for_another_outbox = plan(&world, &newcomer);
     for (plan, writes) in [(to_join, false), (for_another_outbox, true)] {
         if writes {
