@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tracing::{Instrument as _, info_span};
+use tracing::{Instrument as _, info_span, instrument};
 
 use super::conflicts::Resolver;
 use super::options::{LockPolicy, OpenMode};
@@ -99,12 +99,13 @@ impl Client {
     }
 
     /// What [`sync`](Self::sync) would do. Nothing is applied, committed or initialised.
+    #[instrument(skip_all)]
     pub async fn plan(&self) -> Result<Plan> {
         let mut session = Session::begin(self, self.verified()).await?;
         if session.state.store.is_some() {
             session.open().await?;
         }
-        session.plan().instrument(info_span!("plan")).await
+        session.plan().await
     }
 
     /// Syncs exactly as planned, or fails with `Conflict`.
@@ -132,21 +133,25 @@ impl Client {
     ///
     /// For an app whose own store cannot share a transaction with the outbox. It stores first, then calls this; what a crash
     /// between the two loses is what its [`Replica::uncommitted`] reports at the next start.
+    #[instrument(skip_all)]
     pub async fn queue_change(&self, change: Change) -> Result<RowNumber> {
         self.replica.queue(change).await
     }
 
     /// The conflicts that wait for an answer.
+    #[instrument(skip_all)]
     pub async fn conflicts(&self) -> Result<Vec<DocumentId>> {
         self.replica.conflicts().await
     }
 
     /// One of them with all its sides.
+    #[instrument(skip_all)]
     pub async fn conflict(&self, id: &DocumentId) -> Result<Option<Conflict>> {
         self.replica.conflict(id).await
     }
 
     /// What an app can show its user. It asks the replica only, not the store.
+    #[instrument(skip_all)]
     pub async fn status(&self) -> Result<Status> {
         let loaded = self.replica.load().await?;
         let state = loaded.state.as_deref().map(State::decode).transpose()?;
@@ -164,11 +169,13 @@ impl Client {
     }
 
     /// The newest version of a piece of metadata.
+    #[instrument(skip_all)]
     pub async fn metadata_read(&self, name: &MetadataName) -> Result<Option<Metadata>> {
         self.server.metadata_read(name).await
     }
 
     /// Writes a piece of metadata if `expected` is its newest version.
+    #[instrument(skip_all)]
     pub async fn metadata_write(
         &self,
         name: &MetadataName,
@@ -179,22 +186,26 @@ impl Client {
     }
 
     /// Takes the store's lease for the app's own purpose, or says who holds it.
+    #[instrument(skip_all)]
     pub async fn lock(&self, request: &LockRequest) -> Result<Locked> {
         self.server.lock(request).await
     }
 
     /// Prolongs a lease. `Fenced` if it was lost.
+    #[instrument(skip_all)]
     pub async fn renew(&self, lease: &Lease) -> Result<Lease> {
         self.server.renew(lease).await
     }
 
     /// Gives a lease back. `Fenced` if it was lost.
+    #[instrument(skip_all)]
     pub async fn unlock(&self, lease: &Lease) -> Result<()> {
         self.server.unlock(lease).await
     }
 
     /// Takes the lease from whoever holds it and sets it free. For a user who knows that the holder is gone: no document is in
     /// danger, but two clients may do the same maintenance.
+    #[instrument(skip_all)]
     pub async fn break_lease(&self) -> Result<()> {
         let request = LockRequest::new("broken by the user").with_force();
         match self.server.lock(&request).await? {

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use tracing::instrument;
 
 use self::wire::Wire;
 use super::{
@@ -68,27 +69,33 @@ impl fmt::Debug for StoredServer {
 
 #[async_trait]
 impl Server for StoredServer {
+    #[instrument(level = "debug", skip_all)]
     async fn store(&self) -> Result<Reply<Option<StoreInfo>>> {
         store::read(&self.wire).await
     }
 
+    #[instrument(level = "debug", skip_all)]
     async fn initialize(&self, options: &StoreOptions) -> Result<StoreInfo> {
         store::initialize(&self.wire, options).await
     }
 
+    #[instrument(level = "debug", skip_all)]
     async fn floor(&self) -> Result<Option<Sequence>> {
         let newest = records::newest::<Sequence>(&self.wire, &self.layout.snapshots()?).await?;
         Ok(newest)
     }
 
+    #[instrument(level = "debug", skip_all)]
     async fn changes_read(&self, from: Sequence, count: usize) -> Result<Vec<Reply<Option<Entry>>>> {
         log::read(&self.wire, &self.layout, from, count).await
     }
 
+    #[instrument(level = "debug", skip_all)]
     async fn segment(&self, segment: &SegmentRef) -> Result<Vec<Change>> {
         log::segment(&self.wire, &self.layout, segment).await
     }
 
+    #[instrument(level = "debug", skip_all)]
     async fn put(&self, checkpoint: u64, changes: ChangeStream<'_>) -> Result<Staged> {
         log::stage(&self.wire, &self.layout, checkpoint, changes).await
     }
@@ -97,30 +104,37 @@ impl Server for StoredServer {
         log::prepare(&self.layout, after, author, staged)
     }
 
+    #[instrument(level = "debug", skip_all)]
     async fn changes_write(&self, entry: &Prepared) -> Result<Reply<Written>> {
         log::write(&self.wire, &self.layout, entry).await
     }
 
+    #[instrument(level = "debug", skip_all)]
     async fn get(&self, id: &DocumentId) -> Result<Option<Document>> {
         log::find(self, id).await
     }
 
+    #[instrument(level = "debug", skip_all)]
     async fn lock(&self, request: &LockRequest) -> Result<Locked> {
         lease::lock(&self.wire, &self.layout, request).await
     }
 
+    #[instrument(level = "debug", skip_all)]
     async fn renew(&self, lease: &Lease) -> Result<Lease> {
         lease::renew(&self.wire, &self.layout, lease).await
     }
 
+    #[instrument(level = "debug", skip_all)]
     async fn unlock(&self, lease: &Lease) -> Result<()> {
         lease::unlock(&self.wire, &self.layout, lease).await
     }
 
+    #[instrument(level = "debug", skip_all)]
     async fn metadata_read(&self, name: &MetadataName) -> Result<Option<Metadata>> {
         meta::read(&self.wire, &self.layout, name).await
     }
 
+    #[instrument(level = "debug", skip_all)]
     async fn metadata_write(
         &self,
         name: &MetadataName,
