@@ -53,8 +53,10 @@ fn what_was_agreed_happens() {
     let plan = plan(&world, &b);
     let report = world.sim.run(b.new_client(true).sync_planned(&plan), || false).unwrap().unwrap();
     assert_eq!(report.pulled, plan.pull.len() as u64);
+    assert_eq!(report.pushed, plan.push.len() as u64);
+    // The merged answer to the conflict is a change of its own, which nobody agreed to yet.
+    assert_eq!(b.sync().pushed, plan.conflicts.len() as u64);
     a.sync();
-    b.sync();
     verdict::sound(&world, &[&a, &b]);
 }
 
@@ -106,4 +108,24 @@ fn a_plan_for_a_new_store_initialises_nothing() {
     assert!(world.storage.objects().is_empty());
     world.sim.run(a.new_client(true).sync_planned(&plan), || false).unwrap().unwrap();
     verdict::sound(&world, &[&a]);
+}
+
+/// The app goes on writing while the agreed sync runs: that was not agreed to.
+#[test]
+fn what_is_written_during_an_agreed_sync_waits_for_the_next() {
+    let (world, _, b) = diverged();
+    let plan = plan(&world, &b);
+    let (client, start) = (b.new_client(true), b.storage.calls());
+    let mut wrote = false;
+    let sync = world.sim.run(client.sync_planned(&plan), || {
+        if !wrote && b.storage.calls() > start + 4 {
+            wrote = true;
+            b.put("meanwhile", "not planned");
+        }
+        false
+    });
+    let report = sync.unwrap().unwrap();
+    assert!(wrote);
+    assert_eq!(report.pushed, plan.push.len() as u64);
+    assert!(!verdict::log(&world).iter().any(|change| change.id.as_str() == "meanwhile"));
 }

@@ -111,7 +111,8 @@ impl Client {
     /// Syncs exactly as planned, or fails with `Conflict`.
     ///
     /// If the log or the outbox moved since the plan was made, nothing is changed. If another client commits while this sync
-    /// runs, what was planned to be pulled is pulled, and the push fails.
+    /// runs, what was planned to be pulled is pulled, and the push fails. What the app writes meanwhile, merged answers to
+    /// conflicts included, waits for the next sync.
     pub async fn sync_planned(&self, plan: &Plan) -> Result<SyncReport> {
         self.sync_as(Some(plan)).instrument(info_span!("sync")).await
     }

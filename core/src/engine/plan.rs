@@ -53,6 +53,11 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// The newest outbox row that the plan knew.
+    pub(super) const fn last_row(&self) -> Option<RowNumber> {
+        self.last_row
+    }
+
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
         self.pull.is_empty() && self.push.is_empty() && self.conflicts.is_empty()

@@ -106,7 +106,12 @@ impl Session<'_> {
 
     /// Stages the newest row of each pending document; `None` if there is none.
     async fn stage(&self) -> Result<Option<Load>> {
-        let Some(last) = self.client.replica.outbox(&[]).await?.last_row else {
+        // Of an agreed plan only what it knew is pushed.
+        let newest = match self.agreed {
+            Some(plan) => plan.last_row(),
+            None => self.client.replica.outbox(&[]).await?.last_row,
+        };
+        let Some(last) = newest else {
             return Ok(None);
         };
         let first = self.client.replica.pending(None, last, PAGE).await?;
