@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+#[cfg(feature = "fs")]
+use crate::platform;
 use longshore_core::{DomainName, Error, ErrorKind, Result, Server, Storage, StoredServer, TokioRuntime};
 
 /// The server at this address, for the domain `main`. The place must be there already.
@@ -90,7 +92,7 @@ fn file_path(rest: &str) -> Result<std::path::PathBuf> {
     }
     let path = decode(path)?;
     // file:///C:/folder is C:/folder on Windows.
-    let drive = path.as_bytes().get(2) == Some(&b':') && cfg!(windows);
+    let drive = path.as_bytes().get(2) == Some(&b':') && platform::DRIVES;
     Ok(std::path::PathBuf::from(if drive { &path[1..] } else { &path }))
 }
 

@@ -26,6 +26,8 @@
 //! | write an adapter | [`Storage`] |
 
 mod address;
+#[cfg(feature = "fs")]
+mod platform;
 
 pub use longshore_core::*;
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use longshore::{Change, Client, Document, SqliteReplica, SyncReport};
 use tokio::runtime::Runtime;
 
+use crate::platform::processor_millis;
 use crate::set::{documents, fastest, folder, seconds};
 use crate::{Line, parts};
 
@@ -70,13 +71,6 @@ fn first_sync_parts(object: &Path, len: usize, documents: &[Document]) -> f64 {
     })
 }
 
-/// The processor time of this process so far, in milliseconds.
-#[expect(clippy::cast_precision_loss, reason = "milliseconds for a table")]
-fn processor_millis() -> f64 {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-    time.tv_sec as f64 * 1e3 + time.tv_nsec as f64 / 1e6
-}
-
 /// The most memory this process ever had, in MiB; none where the system does not tell.
 fn peak_memory() -> Option<f64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
@@ -119,7 +113,8 @@ pub(crate) fn measure() -> Vec<Line> {
     sync(&client);
     let before = processor_millis();
     let report = sync(&client);
-    lines.push(Line::limit("library: nothing new, processor", processor_millis() - before, "ms", 20.0));
+    let spent = processor_millis().zip(before).map(|(after, before)| after - before);
+    lines.extend(spent.map(|spent| Line::limit("library: nothing new, processor", spent, "ms", 20.0)));
     #[expect(clippy::cast_precision_loss, reason = "a handful")]
     lines.push(Line::limit("library: nothing new, storage calls", report.requests as f64, "calls", 2.0));
     let peak = peak_memory_of_a_child();

@@ -6,6 +6,7 @@
 mod folder;
 mod library;
 mod parts;
+mod platform;
 mod set;
 
 use std::process::ExitCode;

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 
 use longshore::Document;
-use rustix::time::{ClockId, clock_gettime};
 use tempfile::TempDir;
 
 /// How many documents.
@@ -36,12 +35,11 @@ fn body(number: u64) -> String {
 }
 
 /// Seconds that the work takes.
-#[expect(clippy::cast_precision_loss, reason = "seconds for a table")]
+#[expect(clippy::disallowed_types, reason = "a benchmark is about time")]
 pub(crate) fn seconds(work: impl FnOnce()) -> f64 {
-    let start = clock_gettime(ClockId::Monotonic);
+    let start = std::time::Instant::now();
     work();
-    let end = clock_gettime(ClockId::Monotonic);
-    (end.tv_sec - start.tv_sec) as f64 + (end.tv_nsec - start.tv_nsec) as f64 / 1e9
+    start.elapsed().as_secs_f64()
 }
 
 /// The fastest of several runs of each side, in turns.

@@ -1,6 +1,8 @@
 //! What the engine takes from outside: time, randomness, waiting and threads. A simulation brings its own.
 
 #[cfg(feature = "tokio")]
+mod platform;
+#[cfg(feature = "tokio")]
 mod tokio;
 
 #[cfg(feature = "tokio")]
