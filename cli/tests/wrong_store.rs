@@ -7,7 +7,7 @@ mod support;
 
 use std::fs;
 
-use support::Place;
+use support::{Ended, Place, longshore};
 
 /// Two devices in step, with three files and three commits.
 fn settled() -> Place {
@@ -41,6 +41,24 @@ fn an_emptied_store_is_an_error() {
     store_becomes(&place, "empty");
     refused(&place, 5);
     assert!(fs::read_dir(place.path("store")).unwrap().next().is_none(), "nothing was created in it");
+}
+
+#[test]
+fn the_log_of_a_wrong_store_is_an_error() {
+    let place = settled();
+    let log = || Ended::from(longshore().args(["log", "--folder"]).arg(place.path("one")).output().unwrap());
+    place.copy("store", "older");
+    place.write("one/d.txt", "d");
+    place.settle(&["one"]);
+    log().ok();
+    store_becomes(&place, "older");
+    log().fails(5);
+    support::copy(&settled().path("store"), &place.path("other"));
+    store_becomes(&place, "other");
+    log().fails(5);
+    fs::create_dir(place.path("empty")).unwrap();
+    store_becomes(&place, "empty");
+    log().fails(5);
 }
 
 #[test]
