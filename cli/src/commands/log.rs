@@ -110,9 +110,10 @@ fn what(entry: &Entry) -> String {
     }
 }
 
+/// An entry's time is the newest server time that its writer had seen *before* it committed: the commit came after.
 fn line(entry: &Entry) -> String {
     let client = entry.client.to_string();
-    let at = entry.time.map_or_else(|| "at no known time".to_owned(), |at| time(at.as_millis()));
+    let at = entry.time.map_or_else(|| "at no known time".to_owned(), |at| format!("after {}", time(at.as_millis())));
     format!("#{} {at} by {}: {} ({})", entry.sequence.get(), &client[..8], what(entry), size(entry.size))
 }
 
@@ -126,6 +127,7 @@ fn words(change: &Change) -> String {
     }
 }
 
+/// `time` is that of [`line`]: the commit came after it.
 fn header(entry: &Entry) -> serde_json::Value {
     json!({
         "number": entry.sequence, "hash": entry.hash, "previous": entry.previous, "client": entry.client,
