@@ -90,7 +90,8 @@ impl From<Error> for Failure {
 fn exit_of(kind: ErrorKind) -> Exit {
     match kind {
         ErrorKind::Invalid => Exit::Usage,
-        ErrorKind::Locked | ErrorKind::Unavailable => Exit::Busy,
+        // A store that is not there is mostly a disk or a share that is not mounted.
+        ErrorKind::Locked | ErrorKind::Unavailable | ErrorKind::Missing => Exit::Busy,
         ErrorKind::Replaced => Exit::Replaced,
         ErrorKind::Corrupt => Exit::Damaged,
         ErrorKind::Unsupported => Exit::Unsupported,

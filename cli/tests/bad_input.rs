@@ -84,7 +84,7 @@ fn a_store_in_the_folder_and_a_folder_in_the_store_are_refused() {
 #[test]
 fn joining_never_creates() {
     let place = Place::new();
-    place.init("one", &["--join"]).fails(1);
+    place.init("one", &["--join"]).fails(6);
     fs::create_dir(place.path("store")).unwrap();
     assert!(place.init("one", &["--join"]).fails(1).contains("no store to join"));
     assert_eq!(fs::read_dir(place.path("store")).unwrap().count(), 0);

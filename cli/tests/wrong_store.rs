@@ -65,7 +65,7 @@ fn the_log_of_a_wrong_store_is_an_error() {
 fn a_store_that_is_not_mounted_is_an_error() {
     let place = settled();
     fs::rename(place.path("store"), place.path("away")).unwrap();
-    refused(&place, 1);
+    refused(&place, 6);
     assert!(!place.path("store").exists());
     fs::rename(place.path("away"), place.path("store")).unwrap();
     place.settle(&["one", "two"]);
