@@ -10,8 +10,8 @@ pub(crate) fn refuse_password(url: &str) -> Result<()> {
     if !authority.contains('@') {
         return Ok(());
     }
-    let what = "has a user or password in it, which would be stored and shown; take it out: passwords come from the \
-                environment or from a password command";
+    let what = "has a user or password in it, which would be stored and shown; take it out: a file address \
+                needs none, and there is no other way yet to give one";
     Err(Failure::new(Exit::Usage, "the store's address", what))
 }
 

@@ -83,6 +83,11 @@ impl Attached {
         if client.status().await?.store.is_some() {
             return Ok(());
         }
+        self.check_identity(server).await
+    }
+
+    /// The store has to be the one that the folder was attached to. For reads that do not go through the engine.
+    pub(crate) async fn check_identity(&self, server: &StoredServer) -> Result<()> {
         match server.store().await?.value {
             Some(found) if found.id == self.config.store => Ok(()),
             _ => {

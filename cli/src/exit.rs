@@ -73,8 +73,11 @@ impl From<Error> for Failure {
         if let (Some(expected), Some(actual)) = (error.expected(), error.actual()) {
             what = format!("{what} (expected {expected}, found {actual})");
         }
-        if let Some(source) = std::error::Error::source(&error) {
-            what = format!("{what} ({source})");
+        if let Some(source) = std::error::Error::source(&error).map(ToString::to_string) {
+            // A message often quotes its cause already.
+            if !format!("{object}: {what}").contains(&source) {
+                what = format!("{what} ({source})");
+            }
         }
         if !what.contains("; ") && !what.contains(": ") {
             what = format!("{what}; {}", next_step(error.kind()));
@@ -87,7 +90,8 @@ impl From<Error> for Failure {
 fn exit_of(kind: ErrorKind) -> Exit {
     match kind {
         ErrorKind::Invalid => Exit::Usage,
-        ErrorKind::Locked | ErrorKind::Unavailable => Exit::Busy,
+        // A store that is not there is mostly a disk or a share that is not mounted.
+        ErrorKind::Locked | ErrorKind::Unavailable | ErrorKind::Missing => Exit::Busy,
         ErrorKind::Replaced => Exit::Replaced,
         ErrorKind::Corrupt => Exit::Damaged,
         ErrorKind::Unsupported => Exit::Unsupported,
@@ -138,6 +142,16 @@ mod tests {
         let listed: Vec<String> = all.iter().map(|exit| format!("\n  {}  ", *exit as u8)).collect();
         assert!(listed.iter().all(|code| HELP.contains(code)), "{HELP}");
         assert_eq!(HELP.lines().count(), all.len() + 1);
+    }
+
+    #[test]
+    fn a_cause_is_said_once() {
+        let failure = |message: &'static str| {
+            let source = std::io::Error::other("no such disk");
+            Failure::from(Error::new(ErrorKind::Unavailable, message).with_source(source)).to_string()
+        };
+        assert_eq!(failure("cannot read it: no such disk").matches("no such disk").count(), 1);
+        assert!(failure("cannot read it").contains("cannot read it (no such disk); "), "{}", failure("cannot read it"));
     }
 
     #[test]

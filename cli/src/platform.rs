@@ -7,6 +7,9 @@ pub(crate) use self::unix::*;
 #[cfg(not(unix))]
 pub(crate) use self::other::*;
 
+/// Whether the rules of Windows hold for the names of files.
+pub(crate) const WINDOWS: bool = cfg!(windows);
+
 #[cfg(unix)]
 mod unix {
     use std::fs::{File, Metadata, OpenOptions, Permissions};

@@ -7,7 +7,7 @@ mod support;
 
 use std::fs;
 
-use support::Place;
+use support::{Ended, Place, longshore};
 
 /// Two devices in step, with three files and three commits.
 fn settled() -> Place {
@@ -44,10 +44,28 @@ fn an_emptied_store_is_an_error() {
 }
 
 #[test]
+fn the_log_of_a_wrong_store_is_an_error() {
+    let place = settled();
+    let log = || Ended::from(longshore().args(["log", "--folder"]).arg(place.path("one")).output().unwrap());
+    place.copy("store", "older");
+    place.write("one/d.txt", "d");
+    place.settle(&["one"]);
+    log().ok();
+    store_becomes(&place, "older");
+    log().fails(5);
+    support::copy(&settled().path("store"), &place.path("other"));
+    store_becomes(&place, "other");
+    log().fails(5);
+    fs::create_dir(place.path("empty")).unwrap();
+    store_becomes(&place, "empty");
+    log().fails(5);
+}
+
+#[test]
 fn a_store_that_is_not_mounted_is_an_error() {
     let place = settled();
     fs::rename(place.path("store"), place.path("away")).unwrap();
-    refused(&place, 1);
+    refused(&place, 6);
     assert!(!place.path("store").exists());
     fs::rename(place.path("away"), place.path("store")).unwrap();
     place.settle(&["one", "two"]);

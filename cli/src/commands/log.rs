@@ -17,12 +17,14 @@ const STRIDE: usize = 16;
 pub(super) async fn run(args: &Log, json: bool) -> Result<Exit> {
     let at = Attached::open(&args.folder).await?;
     let server = at.server(None)?;
+    at.check_identity(&server).await?;
     if let Some(Show::Show { number }) = args.show {
         return show(&server, number, json).await;
     }
     let client = Attached::client(Arc::clone(&server), Arc::new(at.replica.clone())).build();
     let checkpoint = client.status().await?.checkpoint.map_or(0, Sequence::get);
     let entries = newest(&server, checkpoint, args.limit).await?;
+    check_reach(&entries, checkpoint, &at.config.url)?;
     if json {
         print_json(&json!({ "checkpoint": checkpoint, "entries": entries.iter().map(header).collect::<Vec<_>>() }));
     } else {
@@ -48,6 +50,16 @@ async fn newest(server: &StoredServer, checkpoint: u64, limit: u64) -> Result<Ve
             }
         }
     }
+}
+
+/// An older copy of the store has the right identity, and lacks commits that this folder has seen.
+fn check_reach(entries: &VecDeque<Entry>, checkpoint: u64, url: &str) -> Result<()> {
+    let newest = entries.back().map_or(0, |entry| entry.sequence.get());
+    if newest >= checkpoint {
+        return Ok(());
+    }
+    let what = format!("lacks commit {checkpoint}, which this folder has seen; restore the store; nothing was changed");
+    Err(Failure::new(Exit::Replaced, url, what))
 }
 
 async fn show(server: &StoredServer, number: u64, json: bool) -> Result<Exit> {
@@ -98,9 +110,10 @@ fn what(entry: &Entry) -> String {
     }
 }
 
+/// An entry's time is the newest server time that its writer had seen *before* it committed: the commit came after.
 fn line(entry: &Entry) -> String {
     let client = entry.client.to_string();
-    let at = entry.time.map_or_else(|| "at no known time".to_owned(), |at| time(at.as_millis()));
+    let at = entry.time.map_or_else(|| "at no known time".to_owned(), |at| format!("after {}", time(at.as_millis())));
     format!("#{} {at} by {}: {} ({})", entry.sequence.get(), &client[..8], what(entry), size(entry.size))
 }
 
@@ -114,6 +127,7 @@ fn words(change: &Change) -> String {
     }
 }
 
+/// `time` is that of [`line`]: the commit came after it.
 fn header(entry: &Entry) -> serde_json::Value {
     json!({
         "number": entry.sequence, "hash": entry.hash, "previous": entry.previous, "client": entry.client,

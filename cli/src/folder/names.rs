@@ -1,6 +1,6 @@
 //! Which document ids may be files here, and what the copy of a conflict is called.
 
-const WINDOWS: bool = cfg!(windows);
+use crate::platform::WINDOWS;
 
 /// How temporary files begin. They are never synced, and a sync removes those that an interrupted one left.
 pub(crate) const TEMPORARY: &str = ".longshore-tmp-";
