@@ -93,7 +93,7 @@ pub(crate) struct Sync {
 #[derive(Debug, Args)]
 pub(crate) struct Log {
     /// The folder, or any folder in it.
-    #[arg(long, default_value = ".")]
+    #[arg(long, default_value = ".", global = true)]
     pub(crate) folder: PathBuf,
     /// How many commits to list.
     #[arg(long, default_value_t = 20)]

@@ -1,5 +1,6 @@
 //! Who wins a conflict: the rule of `--conflict`, as the engine's resolver.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -23,8 +24,19 @@ pub(crate) enum Rule {
     Stop,
 }
 
-/// The copies that were made: the document, and where this device's version went.
-pub(crate) type Copies = Arc<Mutex<Vec<(String, String)>>>;
+/// What was decided about a document, to tell the user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Decision {
+    /// Theirs has the name; ours is this document now.
+    Copied(String),
+    /// Ours was kept. Theirs stays in the log.
+    Ours,
+    /// Theirs was taken.
+    Theirs,
+}
+
+/// What was decided, by document.
+pub(crate) type Decisions = Arc<Mutex<BTreeMap<String, Decision>>>;
 
 /// Decides by a rule.
 #[derive(Debug)]
@@ -32,13 +44,13 @@ pub(crate) struct ByRule {
     pub(crate) rule: Rule,
     pub(crate) device: String,
     pub(crate) replica: Arc<FolderReplica>,
-    pub(crate) copies: Copies,
+    pub(crate) decisions: Decisions,
 }
 
 #[async_trait]
 impl Resolver for ByRule {
     async fn resolve(&self, conflict: &Conflict) -> Result<Answer> {
-        Ok(match (self.rule, &conflict.local, &conflict.remote) {
+        let answer = match (self.rule, &conflict.local, &conflict.remote) {
             (Rule::Stop, ..) => Answer::Later,
             (Rule::Local, ..) => Answer::KeepLocal,
             (Rule::Remote, ..) | (_, Version::Deleted, _) => Answer::TakeRemote,
@@ -46,7 +58,9 @@ impl Resolver for ByRule {
             // A crash between the files and the database left theirs in place already.
             (_, Version::Present(ours), Version::Present(theirs)) if ours.body == theirs.body => Answer::TakeRemote,
             (_, Version::Present(ours), _) => self.keep_both(&conflict.id, ours),
-        })
+        };
+        self.note(&conflict.id, &answer);
+        Ok(answer)
     }
 }
 
@@ -65,7 +79,6 @@ impl ByRule {
                 return Answer::TakeRemote;
             }
             if known.is_none() && self.replica.folder().presence(copy.as_str()) == Presence::Missing {
-                self.note(id, &copy);
                 return Answer::KeepBoth { copy };
             }
         }
@@ -73,9 +86,14 @@ impl ByRule {
         Answer::Later
     }
 
-    fn note(&self, id: &DocumentId, copy: &DocumentId) {
-        let mut copies = self.copies.lock().unwrap_or_else(PoisonError::into_inner);
-        copies.retain(|(of, _)| of != id.as_str());
-        copies.push((id.to_string(), copy.to_string()));
+    /// The last answer counts: a conflict is asked again if its file changed meanwhile.
+    fn note(&self, id: &DocumentId, answer: &Answer) {
+        let decision = match answer {
+            Answer::KeepBoth { copy } => Decision::Copied(copy.to_string()),
+            Answer::KeepLocal => Decision::Ours,
+            Answer::TakeRemote => Decision::Theirs,
+            _ => return,
+        };
+        self.decisions.lock().unwrap_or_else(PoisonError::into_inner).insert(id.to_string(), decision);
     }
 }

@@ -12,6 +12,7 @@ mod dying;
 mod exit;
 mod folder;
 mod guard;
+mod output;
 mod platform;
 mod progress;
 mod replica;
@@ -26,7 +27,7 @@ use crate::exit::{Exit, Failure};
 fn main() -> ExitCode {
     let cli = Cli::parse();
     trace(cli.verbose);
-    let exit = run(cli).unwrap_or_else(|failure| {
+    let exit = run(cli).and_then(|exit| output::check().map(|()| exit)).unwrap_or_else(|failure| {
         eprintln!("longshore: {failure}");
         failure.exit
     });

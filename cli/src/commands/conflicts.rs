@@ -7,6 +7,7 @@ use super::text::{count, print_json, size};
 use crate::args;
 use crate::attached::Attached;
 use crate::exit::{Exit, Result, one_line};
+use crate::output::say;
 
 pub(super) async fn run(args: &args::Attached, json: bool) -> Result<Exit> {
     let at = Attached::open(&args.folder).await?;
@@ -18,7 +19,7 @@ pub(super) async fn run(args: &args::Attached, json: bool) -> Result<Exit> {
         print_json(&json!({ "conflicts": found.iter().map(as_json).collect::<Vec<_>>() }));
     } else {
         for conflict in &found {
-            println!(
+            say!(
                 "{}: here {}, elsewhere {} (commit {})",
                 one_line(conflict.id.as_str()),
                 words(&conflict.local),
@@ -26,7 +27,7 @@ pub(super) async fn run(args: &args::Attached, json: bool) -> Result<Exit> {
                 conflict.sequence.get()
             );
         }
-        println!("{}", summary(found.len() as u64));
+        say!("{}", summary(found.len() as u64));
     }
     Ok(if found.is_empty() { Exit::Done } else { Exit::Conflicts })
 }

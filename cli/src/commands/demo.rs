@@ -10,6 +10,7 @@ use self::stage::{Killed, Stage};
 use super::text::{count, size};
 use crate::args::Demo;
 use crate::exit::{Exit, Failure, Result};
+use crate::output::say;
 
 pub(super) fn run(args: &Demo, json: bool) -> Result<Exit> {
     if json {
@@ -19,7 +20,7 @@ pub(super) fn run(args: &Demo, json: bool) -> Result<Exit> {
     let mut stage = Stage::new()?;
     let told = tell(&sample, &mut stage);
     if args.keep {
-        println!("\nEverything is still in {}.", stage.keep().display());
+        say!("\nEverything is still in {}.", stage.keep().display());
     }
     told
 }
@@ -35,26 +36,21 @@ fn tell(sample: &Sample, stage: &mut Stage) -> Result<Exit> {
 fn start(sample: &Sample, stage: &mut Stage) -> Result<()> {
     let laptop = stage.folder("laptop");
     let (files, bytes) = files::copy(sample, &laptop)?;
-    println!(
-        "1. A folder `laptop` with {} ({}) from {}.",
-        count(files, "real file"),
-        size(bytes),
-        sample.from.display()
-    );
+    say!("1. A folder `laptop` with {} ({}) from {}.", count(files, "real file"), size(bytes), sample.from.display());
     if sample.left_out > 0 {
-        println!("   ({} more were left out, to keep this short.)", sample.left_out);
+        say!("   ({} more were left out, to keep this short.)", sample.left_out);
     }
-    println!("   It is attached to a new store, a plain folder, and everything is committed.");
+    say!("   It is attached to a new store, a plain folder, and everything is committed.");
     stage.init("laptop", &[])?;
     stage.sync("laptop", &[])?;
-    println!("2. A second, empty folder `phone` joins the store and gets every file.");
+    say!("2. A second, empty folder `phone` joins the store and gets every file.");
     stage.init("phone", &["--join"])?;
     stage.sync("phone", &[])?;
     Ok(())
 }
 
 fn edit(stage: &mut Stage) -> Result<()> {
-    println!("3. Both are edited at once: `laptop` gets a new file, `phone` renames one and deletes another.");
+    say!("3. Both are edited at once: `laptop` gets a new file, `phone` renames one and deletes another.");
     let (laptop, phone) = (stage.folder("laptop"), stage.folder("phone"));
     files::write(&laptop, "new on the laptop.txt", "hello from the laptop\n")?;
     files::rename_and_delete(&phone)?;
@@ -65,34 +61,34 @@ fn edit(stage: &mut Stage) -> Result<()> {
 }
 
 fn kill(stage: &mut Stage) -> Result<()> {
-    println!("4. `laptop` writes twenty files, and its sync is killed (SIGKILL) in the middle of the commit.");
+    say!("4. `laptop` writes twenty files, and its sync is killed (SIGKILL) in the middle of the commit.");
     for number in 1..=20 {
         files::write(&stage.folder("laptop"), &format!("batch/{number:02}.txt"), &format!("file {number}\n"))?;
     }
     match stage.sync_and_die("laptop", "create:1+")? {
         Killed::At(place) => {
-            println!("   It {place}.\n   The commit landed, but the answer never arrived: `laptop` cannot know.");
+            say!("   It {place}.\n   The commit landed, but the answer never arrived: `laptop` cannot know.");
         }
         Killed::Not => {
             let what = "the sync that was to be killed came to its end; please report this";
             return Err(Failure::new(Exit::Failure, "demo", what));
         }
     }
-    println!("   The next sync finds out. Nothing is lost, and nothing is committed twice.");
+    say!("   The next sync finds out. Nothing is lost, and nothing is committed twice.");
     stage.sync("laptop", &[])?;
     stage.sync("phone", &[])?;
     Ok(())
 }
 
 fn conflict(stage: &mut Stage) -> Result<()> {
-    println!("5. Both edit the same file before they sync. Neither edit is lost: one is kept beside the other.");
+    say!("5. Both edit the same file before they sync. Neither edit is lost: one is kept beside the other.");
     for device in ["laptop", "phone"] {
         files::write(&stage.folder(device), "new on the laptop.txt", &format!("edited on the {device}\n"))?;
         stage.sync(device, &[])?;
     }
     stage.sync("laptop", &[])?;
     for name in files::names(&stage.folder("laptop"), "new on the laptop")? {
-        println!("   - {name}");
+        say!("   - {name}");
     }
     Ok(())
 }
@@ -100,8 +96,8 @@ fn conflict(stage: &mut Stage) -> Result<()> {
 fn compare(stage: &Stage) -> Result<Exit> {
     let (laptop, phone) = (stage.folder("laptop"), stage.folder("phone"));
     let (files, differences) = differences(&laptop, &phone)?;
-    println!("6. Both folders are compared byte by byte: {}, {} differ.", count(files, "file"), differences.len());
-    println!("   {} were used in {}.", count(stage.requests, "storage request"), count(stage.syncs, "sync"));
+    say!("6. Both folders are compared byte by byte: {}, {} differ.", count(files, "file"), differences.len());
+    say!("   {} were used in {}.", count(stage.requests, "storage request"), count(stage.syncs, "sync"));
     if differences.is_empty() {
         return Ok(Exit::Done);
     }

@@ -10,6 +10,7 @@ use crate::args::Detach;
 use crate::attached::{self, Attached};
 use crate::config::{Config, OURS, cannot};
 use crate::exit::{Exit, Failure, Result};
+use crate::output::say;
 
 pub(super) async fn run(args: &Detach, json: bool) -> Result<Exit> {
     let folder = Config::find(&args.at.folder)?;
@@ -27,7 +28,7 @@ pub(super) async fn run(args: &Detach, json: bool) -> Result<Exit> {
     if json {
         print_json(&json!({ "folder": folder, "detached": true }));
     } else {
-        println!("detached {}; its files and the store stay as they are", folder.display());
+        say!("detached {}; its files and the store stay as they are", folder.display());
     }
     Ok(Exit::Done)
 }

@@ -14,6 +14,7 @@ use crate::attached;
 use crate::config::{Config, OURS, cannot, canonical};
 use crate::exit::{Exit, Failure, Result};
 use crate::folder::names;
+use crate::output::say;
 use crate::platform;
 
 /// What was found at the address.
@@ -49,9 +50,9 @@ fn tell(folder: &Path, store: &Store, json: bool) {
             "folder": folder, "store": store.id, "created": store.created, "documents": store.documents,
         }));
     } else if store.created {
-        println!("created the store {}; now run `longshore sync`", store.id);
+        say!("created the store {}; now run `longshore sync`", store.id);
     } else {
-        println!("joined ({}) the store {}; now run `longshore sync`", count(store.documents, "document"), store.id);
+        say!("joined ({}) the store {}; now run `longshore sync`", count(store.documents, "document"), store.id);
     }
 }
 

@@ -10,6 +10,7 @@ use super::text::{count, print_json, size, time};
 use crate::args::{Log, Show};
 use crate::attached::Attached;
 use crate::exit::{Exit, Failure, Result, one_line};
+use crate::output::say;
 
 /// Entries read at once.
 const STRIDE: usize = 16;
@@ -29,9 +30,9 @@ pub(super) async fn run(args: &Log, json: bool) -> Result<Exit> {
         print_json(&json!({ "checkpoint": checkpoint, "entries": entries.iter().map(header).collect::<Vec<_>>() }));
     } else {
         for entry in &entries {
-            println!("{}", line(entry));
+            say!("{}", line(entry));
         }
-        println!("{} shown; this folder is at commit {checkpoint}", count(entries.len() as u64, "commit"));
+        say!("{} shown; this folder is at commit {checkpoint}", count(entries.len() as u64, "commit"));
     }
     Ok(Exit::Done)
 }
@@ -73,9 +74,9 @@ async fn show(server: &StoredServer, number: u64, json: bool) -> Result<Exit> {
         shown["changes"] = changes.iter().map(as_json).collect();
         print_json(&shown);
     } else {
-        println!("{}", line(&entry));
+        say!("{}", line(&entry));
         for change in &changes {
-            println!("  {}", words(change));
+            say!("  {}", words(change));
         }
     }
     Ok(Exit::Done)

@@ -12,6 +12,7 @@ use crate::book::Book;
 use crate::changes::Changes;
 use crate::exit::{Exit, Result};
 use crate::folder::{Folder, Skipped};
+use crate::output::say;
 use crate::replica::{blocking, wall_seconds};
 
 pub(super) async fn run(args: &args::Attached, json: bool) -> Result<Exit> {
@@ -29,15 +30,15 @@ pub(super) async fn run(args: &args::Attached, json: bool) -> Result<Exit> {
         }));
         return Ok(Exit::Done);
     }
-    println!("{} is attached to {} as `{}`", at.folder.display(), at.config.url, at.config.device);
-    println!("{}", last_sync(&status));
-    println!(
+    say!("{} is attached to {} as `{}`", at.folder.display(), at.config.url, at.config.device);
+    say!("{}", last_sync(&status));
+    say!(
         "{} recorded; since then {} look changed and {} are gone",
         count(files, "file"),
         changes.candidates.len(),
         changes.deleted.len()
     );
-    println!("{} to commit, {} waiting", count(status.pending, "recorded change"), count(status.conflicts, "conflict"));
+    say!("{} to commit, {} waiting", count(status.pending, "recorded change"), count(status.conflicts, "conflict"));
     print_skipped(&changes.skipped);
     print_skipped(&off);
     Ok(Exit::Done)

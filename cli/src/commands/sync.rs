@@ -16,7 +16,7 @@ use crate::attached::Attached;
 use crate::book::Book;
 use crate::changes::Changes;
 use crate::config::cannot;
-use crate::conflict::{ByRule, Copies};
+use crate::conflict::{ByRule, Decisions};
 use crate::dying::DieAt;
 use crate::exit::{Exit, Failure, Result, one_line};
 use crate::folder::scan::remove_leftovers;
@@ -45,13 +45,13 @@ pub(super) async fn run(args: Sync, json: bool) -> Result<Exit> {
         rule: args.conflict,
         device: at.config.device.clone(),
         replica: Arc::clone(&replica),
-        copies: Copies::default(),
+        decisions: Decisions::default(),
     };
-    let copies = Arc::clone(&rule.copies);
+    let decisions = Arc::clone(&rule.decisions);
     let report = sync(&at, &replica, rule, args.die_at, json).await?;
     space::give_back(&at).await;
-    let copies = copies.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    let summary = Summary { report, tally: replica.tally(), skipped: left_out(&replica, skipped), copies };
+    let decisions = decisions.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let summary = Summary { report, tally: replica.tally(), skipped: left_out(&replica, skipped), decisions };
     Ok(summary.tell(json))
 }
 

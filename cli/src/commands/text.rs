@@ -3,10 +3,11 @@
 use crate::exit::one_line;
 use crate::folder::Skipped;
 use crate::folder::names;
+use crate::output::say;
 
 /// Prints one JSON object.
 pub(super) fn print_json(value: &serde_json::Value) {
-    println!("{value:#}");
+    say!("{value:#}");
 }
 
 /// `1 file`, `2 files`.

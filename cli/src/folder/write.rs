@@ -18,6 +18,7 @@ use super::examine::{Local, Verdict, failed};
 use super::names::TEMPORARY;
 use super::place::Checked;
 use super::seen::{Hint, Record, Seen, Stamp};
+use crate::output::say;
 use crate::platform;
 
 /// Up to so many files are synced to disk one by one; for more, the whole file system is.
@@ -263,7 +264,7 @@ impl Writing<'_> {
     fn count_placed(&mut self) {
         self.placed += 1;
         if self.folder.die_at_file == Some(self.placed) {
-            println!("died: after putting file {} in its place", self.placed);
+            say!("died: after putting file {} in its place", self.placed);
             platform::die();
         }
     }

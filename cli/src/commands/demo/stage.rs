@@ -8,6 +8,7 @@ use tempfile::TempDir;
 
 use super::failed;
 use crate::exit::{Exit, Failure, Result};
+use crate::output::say;
 
 /// A temporary place with a store and some devices.
 pub(super) struct Stage {
@@ -60,7 +61,7 @@ impl Stage {
         let number = |path: &str| done.pointer(path).and_then(Value::as_u64).unwrap_or_default();
         self.requests += number("/report/requests");
         self.syncs += 1;
-        println!(
+        say!(
             "   {device} syncs: {} committed, {} written, {} removed; {} requests",
             number("/report/pushed"),
             number("/written"),

@@ -15,6 +15,7 @@ use crate::commands::text::{count, print_json, print_skipped};
 use crate::exit::{Exit, Result, one_line};
 use crate::folder::{Folder, Skipped};
 use crate::guard::is_mass;
+use crate::output::say;
 use crate::replica::{blocking, wall_seconds};
 
 /// One line of what would happen.
@@ -47,13 +48,13 @@ pub(super) async fn run(at: &Attached, folder: Arc<Folder>, book: Book, changes:
     print(&push, "commit:");
     print(&pull, "write here:");
     for id in &conflicts {
-        println!("changed on both sides: {}", one_line(id.as_str()));
+        say!("changed on both sides: {}", one_line(id.as_str()));
     }
     print_skipped(&here.skipped);
     if mass {
-        println!("many files would be deleted: a sync may stop and ask for --allow-mass-delete");
+        say!("many files would be deleted: a sync may stop and ask for --allow-mass-delete");
     }
-    println!(
+    say!(
         "a sync would commit {}, write {} here, and meet {} on both sides; nothing was done",
         count(push.len() as u64, "change"),
         count(pull.len() as u64, "change"),
@@ -64,7 +65,7 @@ pub(super) async fn run(at: &Attached, folder: Arc<Folder>, book: Book, changes:
 
 fn print(lines: &[Line], what: &str) {
     for (effect, id) in lines {
-        println!("{what} {effect} {}", one_line(id.as_str()));
+        say!("{what} {effect} {}", one_line(id.as_str()));
     }
 }
 

@@ -1,11 +1,15 @@
 //! What a sync tells when it is done.
 
+use std::collections::BTreeMap;
+
 use longshore::SyncReport;
 use serde_json::json;
 
 use crate::commands::text::{count, print_json, print_skipped, size};
+use crate::conflict::Decision;
 use crate::exit::{Exit, one_line};
 use crate::folder::Skipped;
+use crate::output::say;
 use crate::replica::Tally;
 
 /// What a sync did.
@@ -13,8 +17,8 @@ pub(super) struct Summary {
     pub(super) report: SyncReport,
     pub(super) tally: Tally,
     pub(super) skipped: Vec<Skipped>,
-    /// Documents, and the copies that keep this device's versions.
-    pub(super) copies: Vec<(String, String)>,
+    /// What was decided about documents that were changed on both sides.
+    pub(super) decisions: BTreeMap<String, Decision>,
 }
 
 impl Summary {
@@ -39,26 +43,28 @@ impl Summary {
     }
 
     fn as_json(&self) -> serde_json::Value {
-        let copies = self.copies.iter().map(|(of, copy)| json!({ "document": of, "copy": copy }));
+        let conflicts = self.decisions.iter().map(|(of, decision)| match decision {
+            Decision::Copied(copy) => json!({ "document": of, "decision": "copied", "copy": copy }),
+            Decision::Ours => json!({ "document": of, "decision": "ours" }),
+            Decision::Theirs => json!({ "document": of, "decision": "theirs" }),
+        });
         json!({
             "report": self.report, "written": self.tally.written, "removed": self.tally.removed,
-            "found_unseen": self.tally.unseen, "skipped": self.skipped, "copies": copies.collect::<Vec<_>>(),
+            "found_unseen": self.tally.unseen, "skipped": self.skipped, "conflicts": conflicts.collect::<Vec<_>>(),
             "exit": self.exit() as u8,
         })
     }
 
     fn print(&self) {
-        let Self { report, tally, copies, .. } = self;
-        for (of, copy) in copies {
-            println!("conflict: {} has their version; yours is now {}", one_line(of), one_line(copy));
+        let Self { report, tally, .. } = self;
+        for (of, decision) in &self.decisions {
+            say!("conflict: {}", words(&one_line(of), decision));
         }
         print_skipped(&self.skipped);
         if report.cloned {
-            println!(
-                "this folder turned out to be a copy, or restored from a backup; it has an identity of its own now"
-            );
+            say!("this folder turned out to be a copy, or restored from a backup; it has an identity of its own now");
         }
-        println!(
+        say!(
             "{} committed, {} written and {} removed here; {}, {} sent, {} received",
             count(report.pushed, "change"),
             count(tally.written, "file"),
@@ -68,7 +74,16 @@ impl Summary {
             size(report.bytes_down),
         );
         if report.unresolved > 0 {
-            println!("{} waiting; see `longshore conflicts`", count(report.unresolved, "conflict"));
+            say!("{} waiting; see `longshore conflicts`", count(report.unresolved, "conflict"));
         }
+    }
+}
+
+/// What became of a document that was changed on both sides.
+fn words(of: &str, decision: &Decision) -> String {
+    match decision {
+        Decision::Copied(copy) => format!("{of} has their version; yours is now {}", one_line(copy)),
+        Decision::Ours => format!("{of} keeps your version; theirs stays in the log"),
+        Decision::Theirs => format!("{of} has their version; yours was given up"),
     }
 }
