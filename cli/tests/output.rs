@@ -36,21 +36,20 @@ fn an_output_that_is_full_is_one_line_after_the_work() {
     assert_eq!(ended.status.code(), Some(1), "{said}");
     assert!(said.contains("standard output: cannot be written"), "{said}");
     assert!(!said.contains("panicked"), "{said}");
-    assert!(place.sync("a", &[]).ok().out.contains("0 changes committed"), "the sync itself was done");
+    assert_eq!(place.sync("a", &[]).ok().json()["report"]["pushed"], 0, "the sync itself was done");
 }
 
 #[test]
 fn every_decision_about_a_conflict_is_told() {
-    for (rule, word) in
-        [("keep-both", "yours is now"), ("local", "keeps your version"), ("remote", "yours was given up")]
-    {
+    for (rule, word) in [("keep-both", "copied"), ("local", "ours"), ("remote", "theirs")] {
         let place = Place::with(&["a", "b"]);
         place.write("a/file", "base");
         place.settle(&["a", "b"]);
         place.write("a/file", "from a, longer");
         place.write("b/file", "from b");
         place.sync("a", &[]).ok();
-        let said = place.sync("b", &["--conflict", rule]).ok().out;
-        assert!(said.contains("conflict: file") && said.contains(word), "{rule}: {said}");
+        let told = place.sync("b", &["--conflict", rule]).ok().json();
+        let told = &told["conflicts"][0];
+        assert_eq!((&told["document"], &told["decision"]), (&"file".into(), &word.into()), "{rule}");
     }
 }

@@ -128,7 +128,7 @@ fn words(change: &Change) -> String {
     }
 }
 
-/// `time` is that of [`line`]: the commit came after it.
+/// `time` is that of [`line()`]: the commit came after it.
 fn header(entry: &Entry) -> serde_json::Value {
     json!({
         "number": entry.sequence, "hash": entry.hash, "previous": entry.previous, "client": entry.client,
