@@ -35,16 +35,19 @@ impl Runtime for TokioRuntime {
         u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
     }
 
+    #[expect(clippy::disallowed_methods, reason = "this is where randomness enters")]
     fn random(&self, bytes: &mut [u8]) -> Result<()> {
         getrandom::fill(bytes).map_err(|error| {
             Error::new(ErrorKind::Internal, "the system gives no randomness").with_source(error.to_string())
         })
     }
 
+    #[expect(clippy::disallowed_methods, reason = "this is where waiting enters")]
     async fn sleep(&self, time: Duration) {
         tokio::time::sleep(time).await;
     }
 
+    #[expect(clippy::disallowed_methods, reason = "this is where threads enter")]
     fn offload(&self, job: Job) {
         drop(tokio::task::spawn_blocking(job));
     }
