@@ -133,3 +133,17 @@ fn text_is_for_people() {
     assert!(run(&["detach"]).contains("detached"));
     assert!(!place.path("one/.longshore").exists() && place.path("one/a.txt").exists());
 }
+
+/// Many files are written by two threads; names that meet (a file and a folder of one name) stay with one of them.
+#[test]
+fn many_files_in_many_folders_arrive() {
+    let place = Place::with(&["a", "b"]);
+    for number in 0..600 {
+        place.write(&format!("a/folder {}/deep/file {number}", number % 7), format!("text {number}"));
+        place.write(&format!("a/top {number}"), format!("top {number}"));
+    }
+    place.settle(&["a", "b"]);
+    place.equal("a", "b");
+    assert_eq!(place.files("b").len(), 1200);
+    assert_eq!(place.sync("b", &[]).ok().json()["report"]["pushed"], 0, "what was written is not taken for an edit");
+}

@@ -7,8 +7,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, Metadata};
 use std::io::{self, Write as _};
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
+use std::thread;
 
 use bytes::Bytes;
 use longshore::{DocumentId, Hash, Result};
@@ -23,6 +25,8 @@ use crate::platform;
 
 /// Up to so many files are synced to disk one by one; for more, the whole file system is.
 const FEW: usize = 16;
+/// So many files are written by two threads.
+const MANY: usize = 256;
 /// How often a file is looked at again because it changed just before the rename.
 const TRIES: usize = 5;
 
@@ -76,18 +80,17 @@ struct Writing<'a> {
 impl Folder {
     /// Does these tasks, removals first, so that a folder can take a file's place. Everything is durable on return.
     pub(crate) fn write_back(&self, tasks: &[Task], now: i64) -> Result<Written> {
-        let mut writing = Writing {
-            folder: self,
-            now,
-            checked: Checked::default(),
-            touched: BTreeSet::new(),
-            each: tasks.len() <= FEW || !platform::SYNCS_FILE_SYSTEMS,
-            done: Written::default(),
-            placed: 0,
-        };
+        let each = tasks.len() <= FEW || !platform::SYNCS_FILE_SYSTEMS;
         let (removals, files): (Vec<_>, Vec<_>) = tasks.iter().partition(|task| matches!(task.wanted, Wanted::Nothing));
+        let mut writing = Writing::new(self, each, now);
         removals.into_iter().try_for_each(|task| writing.remove(task))?;
-        files.into_iter().try_for_each(|task| writing.put(task))?;
+        let (here, beside) = if each { (&files[..], &[][..]) } else { files.split_at(apart(&files)) };
+        let other = thread::scope(|scope| {
+            let other = scope.spawn(|| Writing::new(self, each, now).put_all(beside));
+            here.iter().try_for_each(|task| writing.put(task))?;
+            other.join().unwrap_or_else(|panic| resume_unwind(panic))
+        })?;
+        writing.add(other);
         writing.sync().map_err(|error| failed("sync", self.root().display(), error))?;
         Ok(writing.done)
     }
@@ -98,7 +101,33 @@ impl Folder {
     }
 }
 
-impl Writing<'_> {
+/// Where to divide files between two threads: about in the middle, where another folder under the root begins, so that neither
+/// thread meets the other's folders. Few files are not divided.
+fn apart(files: &[&Task]) -> usize {
+    let top = |at: usize| files[at].id.as_str().split('/').next();
+    let many = files.len() >= MANY && files.is_sorted_by(|one, other| one.id < other.id);
+    let middle = files.len() / 2;
+    (middle.max(1)..files.len()).find(|at| many && top(*at) != top(at - 1)).unwrap_or(files.len())
+}
+
+impl<'a> Writing<'a> {
+    fn new(folder: &'a Folder, each: bool, now: i64) -> Self {
+        let (checked, touched, done) = (Checked::default(), BTreeSet::new(), Written::default());
+        Self { folder, now, checked, touched, each, done, placed: 0 }
+    }
+
+    fn put_all(mut self, tasks: &[&Task]) -> Result<Self> {
+        tasks.iter().try_for_each(|task| self.put(task))?;
+        Ok(self)
+    }
+
+    /// Takes over what another thread did.
+    fn add(&mut self, other: Self) {
+        self.touched.extend(other.touched);
+        self.done.seen.extend(other.done.seen);
+        self.done.unseen.extend(other.done.unseen);
+    }
+
     fn remove(&mut self, task: &Task) -> Result<()> {
         // What was never written here is not ours to remove. (I13)
         if !matches!(&task.record, Some(Record { seen: Seen::OnDisk(_) | Seen::Unknown, .. })) {
