@@ -11,7 +11,7 @@ use crate::attached::Attached;
 use crate::replica::blocking;
 
 /// Less unused room than this is kept.
-const WORTH_IT: i64 = 8 << 20;
+const WORTH_IT: i64 = 32 << 20;
 
 /// Shrinks the database if much of it is unused. If that fails, nothing is lost but room.
 pub(super) async fn give_back(at: &Attached) {
