@@ -1,7 +1,7 @@
 //! Measures longshore beside the sum of its parts, both sides in one run, as ratios.
 //!
-//! `cargo run --release -p longshore-bench` prints a table. With `--check` it exits with 1 if a bar is missed. Each side runs
-//! several times, in turns, and the fastest run counts: a busy machine slows both.
+//! `cargo run --release -p longshore-bench` prints a table; with `-- library` or `-- command` only that half of it. With
+//! `--check` it exits with 1 if a bar is missed. Both sides run in turns, and the median of the rounds' ratios counts.
 
 mod folder;
 mod library;
@@ -10,6 +10,8 @@ mod platform;
 mod set;
 
 use std::process::ExitCode;
+
+use set::median;
 
 /// One line of the table.
 struct Line {
@@ -21,9 +23,12 @@ struct Line {
 }
 
 impl Line {
-    fn ratio(what: &'static str, ours: f64, theirs: f64, bar: f64) -> Self {
+    /// Of rounds with our seconds and those of the parts.
+    fn ratio(what: &'static str, rounds: &[[f64; 2]], bar: f64) -> Self {
+        let of = |value: fn(&[f64; 2]) -> f64| median(rounds.iter().map(value).collect());
         let text = |seconds: f64| format!("{:.0} ms", seconds * 1000.0);
-        Self { what, ours: text(ours), theirs: text(theirs), value: ours / theirs, bar }
+        let (ours, theirs) = (text(of(|round| round[0])), text(of(|round| round[1])));
+        Self { what, ours, theirs, value: of(|round| round[0] / round[1]), bar }
     }
 
     fn limit(what: &'static str, value: f64, unit: &str, bar: f64) -> Self {
@@ -37,8 +42,15 @@ fn main() -> ExitCode {
         set::clean_up();
         return ExitCode::SUCCESS;
     }
-    let mut lines = library::measure();
-    lines.extend(folder::measure());
+    let half = std::env::args().nth(1);
+    let wanted = |name: &str| half.as_deref().is_none_or(|half| half == name || half == "--check");
+    let mut lines = Vec::new();
+    if wanted("library") {
+        lines.extend(library::measure());
+    }
+    if wanted("command") {
+        lines.extend(folder::measure());
+    }
     set::clean_up();
     println!("| what | longshore | parts | value | bar |\n| --- | ---: | ---: | ---: | ---: |");
     for line in &lines {

@@ -11,8 +11,6 @@ use tempfile::TempDir;
 pub(crate) const COUNT: usize = 20_000;
 /// Body bytes of each.
 const SIZE: usize = 500;
-/// How often each side runs.
-pub(crate) const RUNS: usize = 5;
 
 /// Documents of half random, half repeated text, as notes and records are.
 pub(crate) fn documents() -> Vec<Document> {
@@ -42,15 +40,16 @@ pub(crate) fn seconds(work: impl FnOnce()) -> f64 {
     start.elapsed().as_secs_f64()
 }
 
-/// The fastest of several runs of each side, in turns.
-pub(crate) fn fastest<const N: usize>(mut sides: [&mut dyn FnMut() -> f64; N]) -> [f64; N] {
-    let mut best = [f64::INFINITY; N];
-    for _ in 0..RUNS {
-        for (side, best) in sides.iter_mut().zip(&mut best) {
-            *best = best.min(side());
-        }
-    }
-    best
+/// The times of several rounds, in each of which every side runs once: what slows the machine down for a while slows all
+/// sides of a round.
+pub(crate) fn rounds<const N: usize>(count: usize, mut sides: [&mut dyn FnMut() -> f64; N]) -> Vec<[f64; N]> {
+    (0..count).map(|_| sides.each_mut().map(|side| side())).collect()
+}
+
+/// The middle one.
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
 }
 
 /// The folders of all runs.

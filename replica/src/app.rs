@@ -10,10 +10,11 @@ use rusqlite::{Connection, Row};
 
 use crate::builder::Builder;
 use crate::database::{Database, Reader};
+use crate::digests;
 use crate::errors::{Fault, Result as Inner, damaged};
 use crate::record::{Record, exists};
 use crate::values;
-use crate::writer::{Hashed, Writer};
+use crate::writer::Writer;
 
 const INFO: &str = "
     SELECT id, revision, base, base_revision, digest, length, row IS NOT NULL, note
@@ -123,8 +124,7 @@ impl SqliteReplica {
     /// # Ok::<(), longshore_core::Error>(())
     /// ```
     pub async fn write_with_notes(&self, changes: Vec<(Change, Option<Bytes>)>) -> Result<()> {
-        let changes =
-            changes.into_iter().map(|(change, note)| Hashed::new(change, note)).collect::<Result<Vec<_>>>()?;
+        changes.iter().try_for_each(|(change, _)| digests::check(change))?;
         self.database.write("write", |()| true, move |writer| write(writer, &changes)).await
     }
 
@@ -222,17 +222,18 @@ impl DocumentInfo {
     }
 }
 
-fn write(writer: &mut Writer<'_>, changes: &[Hashed]) -> Inner<()> {
-    for Hashed { change, digest, note } in changes {
-        if change.action.is_delete() && !exists(writer.connection, &change.id)? {
-            continue;
-        }
-        writer.write(change, *digest)?;
-        if let Some(note) = note {
-            writer.set_note(&change.id, note)?;
-        }
-    }
-    Ok(())
+fn write(writer: &mut Writer<'_>, changes: &[(Change, Option<Bytes>)]) -> Inner<()> {
+    digests::each(
+        changes,
+        |(change, _)| change,
+        |(change, note), digest| {
+            if change.action.is_delete() && !exists(writer.connection, &change.id)? {
+                return Ok(());
+            }
+            writer.write(change, digest)?;
+            note.as_ref().map_or(Ok(()), |note| writer.set_note(&change.id, note))
+        },
+    )
 }
 
 /// The bounds of a page as parameters: ids are not empty, so all come after the empty text.

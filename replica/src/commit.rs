@@ -65,13 +65,19 @@ impl Writer<'_> {
     /// The open attempt is in the log.
     pub(crate) fn commit(&mut self) -> Result<()> {
         let attempt = state::attempt(self.connection)?.ok_or_else(|| defect("no attempt is open", "commit"))?;
-        let survey = Survey::make(self.connection)?;
-        if survey.special > 0 {
-            self.settle_special(&attempt)?;
+        if !self.sweep(&attempt)? {
+            self.settle_all(&attempt)?;
         }
-        self.settle_plain(&attempt, &survey)?;
         state::remember_committed(self.connection, &attempt.hash)?;
         state::abandon(self.connection)
+    }
+
+    fn settle_all(&mut self, attempt: &Attempt) -> Result<()> {
+        let survey = Survey::make(self.connection)?;
+        if survey.special > 0 {
+            self.settle_special(attempt)?;
+        }
+        self.settle_plain(attempt, &survey)
     }
 
     fn settle_special(&mut self, attempt: &Attempt) -> Result<()> {

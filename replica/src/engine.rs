@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use longshore_core::{
-    Action, Applied, Batch, Change, Claim, Conflict, DocumentId, Hash, Loaded, Outbox, PendingChange, Replica, Result,
-    RowNumber,
+    Action, Applied, Batch, Change, Claim, Conflict, Digest, DocumentId, Hash, Loaded, Outbox, PendingChange, Replica,
+    Result, RowNumber,
 };
 use rusqlite::{Connection, Row};
 
@@ -14,12 +14,12 @@ use crate::bodies::{self, BodyAt, PART};
 use crate::claim::Held;
 use crate::conflicts;
 use crate::database::Reader;
+use crate::digests;
 use crate::errors::Result as Inner;
 use crate::outbox;
 use crate::record::{Record, exists, lost};
 use crate::state::{self, Place};
 use crate::values;
-use crate::writer::Hashed;
 
 #[async_trait]
 impl Replica for SqliteReplica {
@@ -36,8 +36,8 @@ impl Replica for SqliteReplica {
     }
 
     async fn queue(&self, change: Change) -> Result<RowNumber> {
-        let Hashed { change, digest, .. } = Hashed::new(change, None)?;
-        self.database.write("queue", |_| true, move |writer| writer.write(&change, digest)).await
+        digests::check(&change)?;
+        self.database.write("queue", |_| true, move |writer| writer.write(&change, Digest::of(&change.action))).await
     }
 
     async fn uncommitted(&self) -> Result<Vec<Change>> {

@@ -23,12 +23,14 @@ mod claim;
 mod commit;
 mod conflicts;
 mod database;
+mod digests;
 mod engine;
 mod errors;
 mod outbox;
 mod record;
 mod schema;
 mod state;
+mod sweep;
 mod values;
 mod writer;
 

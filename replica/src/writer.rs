@@ -1,7 +1,7 @@
 //! One write transaction: what the app's writes and the engine's steps have in common.
 
 use bytes::Bytes;
-use longshore_core::{Action, Change, Digest, DocumentId, Hash, Revision, RowNumber};
+use longshore_core::{Change, Digest, DocumentId, Hash, Revision, RowNumber};
 use rusqlite::{Connection, params};
 
 use crate::bodies;
@@ -114,24 +114,4 @@ fn body_hash(digest: Digest) -> Option<Hash> {
         Digest::Put(hash) => Some(hash),
         Digest::Delete => None,
     }
-}
-
-/// A change and its digest, which is computed before the database is locked.
-pub(crate) struct Hashed {
-    pub(crate) change: Change,
-    pub(crate) digest: Digest,
-    pub(crate) note: Option<Bytes>,
-}
-
-impl Hashed {
-    pub(crate) fn new(change: Change, note: Option<Bytes>) -> Result<Self, longshore_core::Error> {
-        if let Action::Put(body) = &change.action {
-            check(body, &change.id)?;
-        }
-        Ok(Self { digest: Digest::of(&change.action), change, note })
-    }
-}
-
-fn check(body: &Bytes, id: &DocumentId) -> Result<(), longshore_core::Error> {
-    longshore_core::Document { id: id.clone(), revision: None, body: body.clone() }.check()
 }

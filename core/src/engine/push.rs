@@ -15,8 +15,9 @@ use crate::runtime::jittered;
 use crate::server::{Author, Prepared, Staged, Tip, Written};
 use crate::storage::Reply;
 
-/// Body bytes of one page read from the outbox.
-const PAGE: usize = 4 << 20;
+/// Body bytes of one page read from the outbox: as many as one piece of packing, so that one page is read while another is
+/// packed.
+const PAGE: usize = 1 << 20;
 /// Lost races after which the lease is asked for.
 const CONTENDED: u64 = 2;
 /// Lost races after which a sync gives up and reports the store as busy. The outbox keeps everything.
