@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use bytes::Bytes;
-use longshore::{Action, Change, Document, DocumentId, Hash, Result};
+use longshore::{Document, DocumentId, Hash, Result};
 
 use crate::book::Book;
 use crate::folder::place::Presence;
@@ -13,14 +13,28 @@ use crate::folder::scan::{Found, Scan};
 use crate::folder::seen::{Record, Seen, Stamp};
 use crate::folder::{Folder, Skipped};
 
-/// Bytes of files that go into the outbox in one transaction.
-const PAGE: usize = 16 << 20;
+/// Bytes of files that go into the outbox in one transaction, while the next are read.
+const PAGE: u64 = 4 << 20;
+/// Files of one transaction, however small.
+const PAGE_FILES: usize = 10_000;
+/// More threads do not make a disk faster.
+const MOST_THREADS: usize = 4;
+/// Fewer files are read by one thread.
+const WORTH_THREADS: usize = 64;
+
+/// A file that is new or looks changed.
+#[derive(Debug)]
+pub(crate) struct Candidate {
+    pub(crate) found: Found,
+    /// What is recorded about it; none if it is new.
+    pub(crate) record: Option<Record>,
+}
 
 /// What a look at the folder shows, before any file is read.
 #[derive(Debug, Default)]
 pub(crate) struct Changes {
     /// Files that are new or look changed.
-    pub(crate) candidates: Vec<Found>,
+    pub(crate) candidates: Vec<Candidate>,
     /// Documents whose recorded files are gone. (I13)
     pub(crate) deleted: Vec<DocumentId>,
     /// What was left out.
@@ -31,7 +45,7 @@ pub(crate) struct Changes {
 #[derive(Debug)]
 pub(crate) enum Checked {
     /// Its content, or its executable bit, is another.
-    Changed(DocumentId, Bytes, Stamp),
+    Changed(Changed),
     /// Only its time is another, or was too young to vouch for it.
     Touched(DocumentId, Stamp),
     /// It was left out.
@@ -40,31 +54,48 @@ pub(crate) enum Checked {
     Gone,
 }
 
+/// A file with other bytes, or another executable bit, than were recorded.
+#[derive(Debug)]
+pub(crate) struct Changed {
+    pub(crate) id: DocumentId,
+    pub(crate) body: Bytes,
+    pub(crate) record: Record,
+    /// Whether the document was recorded before.
+    pub(crate) known: bool,
+}
+
 /// A step towards the outbox: what one transaction takes.
 #[derive(Debug, Default)]
 pub(crate) struct Page {
-    pub(crate) changed: Vec<(DocumentId, Bytes, Stamp)>,
+    pub(crate) changed: Vec<Changed>,
     pub(crate) touched: Vec<(DocumentId, Stamp)>,
     pub(crate) skipped: Vec<Skipped>,
+}
+
+impl Page {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.changed.is_empty() && self.touched.is_empty() && self.skipped.is_empty()
+    }
 }
 
 impl Changes {
     /// Compares a scan with the book.
     pub(crate) fn find(folder: &Folder, scan: Scan, book: &Book) -> Self {
         let mut changes = Self { skipped: scan.skipped, ..Self::default() };
+        let new = |found| Candidate { found, record: None };
         let mut files = scan.files.into_iter().peekable();
         for (id, record) in &book.0 {
-            while let Some(new) = files.next_if(|found| found.id < *id) {
-                changes.candidates.push(new);
+            while let Some(found) = files.next_if(|found| found.id < *id) {
+                changes.candidates.push(new(found));
             }
             match files.next_if(|found| found.id == *id) {
                 Some(found) if is_unchanged(record, &found.stamp) => {}
-                Some(found) => changes.candidates.push(found),
+                Some(found) => changes.candidates.push(Candidate { found, record: Some(record.clone()) }),
                 None if is_deleted(folder, id, record) => changes.deleted.push(id.clone()),
                 None => {}
             }
         }
-        changes.candidates.extend(files);
+        changes.candidates.extend(files.map(new));
         changes
     }
 
@@ -74,7 +105,7 @@ impl Changes {
         if !crate::guard::is_mass(self.deleted.len(), files) {
             return None;
         }
-        let arriving = self.candidates.iter().filter_map(|found| digest(&folder.path(found.id.as_str()), now));
+        let arriving = self.candidates.iter().filter_map(|new| digest(&folder.path(new.found.id.as_str()), now));
         let lost = crate::guard::lost(book, self.deleted.iter(), arriving.collect::<BTreeSet<Hash>>());
         crate::guard::is_mass(lost.len(), files).then_some(lost)
     }
@@ -102,16 +133,19 @@ fn is_deleted(folder: &Folder, id: &DocumentId, record: &Record) -> bool {
 }
 
 /// Reads the next candidates, as many as one transaction takes.
-pub(crate) fn read_page(folder: &Folder, candidates: &mut std::vec::IntoIter<Found>, book: &Book, now: i64) -> Page {
-    let (mut page, mut size) = (Page::default(), 0);
+pub(crate) fn read_page(folder: &Folder, candidates: &mut std::vec::IntoIter<Candidate>, now: i64) -> Page {
+    let (mut next, mut size) = (Vec::new(), 0);
     while size < PAGE
-        && let Some(found) = candidates.next()
+        && next.len() < PAGE_FILES
+        && let Some(candidate) = candidates.next()
     {
-        match check(folder, found, book, now) {
-            Checked::Changed(id, bytes, stamp) => {
-                size += bytes.len() + id.as_str().len();
-                page.changed.push((id, bytes, stamp));
-            }
+        size = size.saturating_add(candidate.found.stamp.size);
+        next.push(candidate);
+    }
+    let mut page = Page::default();
+    for checked in check_all(folder, next, now) {
+        match checked {
+            Checked::Changed(changed) => page.changed.push(changed),
             Checked::Touched(id, stamp) => page.touched.push((id, stamp)),
             Checked::Skipped(skipped) => page.skipped.push(skipped),
             Checked::Gone => {}
@@ -120,37 +154,63 @@ pub(crate) fn read_page(folder: &Folder, candidates: &mut std::vec::IntoIter<Fou
     page
 }
 
-fn check(folder: &Folder, found: Found, book: &Book, now: i64) -> Checked {
-    let id = found.id;
-    let (bytes, stamp) = match read(&folder.path(id.as_str()), now) {
+/// Reads these candidates, on as many threads as it is worth: of small files the time goes into the calls to the system.
+fn check_all(folder: &Folder, mut candidates: Vec<Candidate>, now: i64) -> Vec<Checked> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
+    let share = candidates.len().div_ceil(threads).max(WORTH_THREADS);
+    let check_each = |part: Vec<Candidate>| part.into_iter().map(|found| check(folder, found, now)).collect::<Vec<_>>();
+    std::thread::scope(|scope| {
+        let mut others = Vec::new();
+        while candidates.len() > share {
+            let part = candidates.split_off(candidates.len() - share);
+            others.push(scope.spawn(|| check_each(part)));
+        }
+        let mut checked = check_each(candidates);
+        for thread in others.into_iter().rev() {
+            checked.extend(thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        }
+        checked
+    })
+}
+
+fn check(folder: &Folder, candidate: Candidate, now: i64) -> Checked {
+    let Candidate { found: Found { id, .. }, record: old } = candidate;
+    let (body, stamp) = match read(&folder.path(id.as_str()), now) {
         Read::Whole(bytes, stamp) => (Bytes::from(bytes), stamp),
         Read::Gone => return Checked::Gone,
         Read::Refused(why) => return Checked::Skipped(Skipped::problem(id.as_str(), why)),
     };
-    let Some(record) = book.0.get(&id) else { return Checked::Changed(id, bytes, stamp) };
-    let same = record.digest == Hash::of(&bytes);
-    match &record.seen {
-        Seen::OnDisk(old) if same && old.executable == stamp.executable => Checked::Touched(id, stamp),
+    let known = old.is_some();
+    let digest = Hash::of(&body);
+    let changed =
+        |id| Checked::Changed(Changed { id, body, record: Record { digest, seen: Seen::OnDisk(stamp) }, known });
+    let Some(old) = old else { return changed(id) };
+    let same = old.digest == digest;
+    match &old.seen {
+        Seen::OnDisk(was) if same && was.executable == stamp.executable => Checked::Touched(id, stamp),
         Seen::Off(_) | Seen::Unknown if same => Checked::Touched(id, stamp),
         Seen::Off(_) => {
             let why = "a document of this name is in the store and could not be written here: rename this file, then both \
                        are synced";
             Checked::Skipped(Skipped::problem(id.as_str(), why))
         }
-        _ => Checked::Changed(id, bytes, stamp),
+        _ => changed(id),
     }
 }
 
-/// A file's content as a change for the outbox, with its note.
-pub(crate) fn put(id: DocumentId, body: Bytes, stamp: Stamp) -> Result<(Change, Option<Bytes>)> {
-    let document = Document { id, revision: Some(stamp.revision()?), body };
-    Ok((Change::put(document), Some(Seen::OnDisk(stamp).encode())))
-}
+impl Changed {
+    /// A file that a write back found changed.
+    pub(crate) fn found(id: DocumentId, body: Bytes, stamp: Stamp) -> Self {
+        let record = Record { digest: Hash::of(&body), seen: Seen::OnDisk(stamp) };
+        Self { id, body, record, known: true }
+    }
 
-/// The record that a change leaves; none for a deletion.
-pub(crate) fn record(change: &Change, seen: Seen) -> Option<Record> {
-    match &change.action {
-        Action::Put(body) => Some(Record { digest: Hash::of(body), seen }),
-        Action::Delete => None,
+    /// The document, and its note.
+    pub(crate) fn document(&self) -> Result<(Document, Bytes)> {
+        let revision = match &self.record.seen {
+            Seen::OnDisk(stamp) => Some(stamp.revision()?),
+            Seen::Off(_) | Seen::Unknown => None,
+        };
+        Ok((Document { id: self.id.clone(), revision, body: self.body.clone() }, self.record.seen.encode()))
     }
 }

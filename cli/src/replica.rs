@@ -8,16 +8,18 @@
 //! decides anew and finds a conflict. (I12)
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::vec::IntoIter;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures::future::try_join;
 use longshore::{
     Answer, Applied, Batch, Change, Claim, Conflict, DocumentId, Error, ErrorKind, Hash, Loaded, Outbox, PendingChange,
     Replica, Result, Revision, RowNumber, Runtime as _, SqliteReplica, Step, TokioRuntime, Version,
 };
 
 use crate::book::Book;
-use crate::changes::{self, Changes};
+use crate::changes::{self, Candidate, Changed, Changes, Page};
 use crate::folder::examine::Local;
 use crate::folder::seen::{Hint, Record, Seen};
 use crate::folder::write::{Task, Wanted, Written};
@@ -88,51 +90,45 @@ impl FolderReplica {
         lock(&self.tally).clone()
     }
 
-    /// Queues what changed in the folder, a page at a time. Says what was left out.
+    /// Queues what changed in the folder, a page at a time, while the next page is read. Says what was left out.
     pub(crate) async fn queue_changes(self: &Arc<Self>, changes: Changes) -> Result<Vec<Skipped>> {
         let mut skipped = changes.skipped;
-        let deletions = changes.deleted.into_iter().map(|id| (Change::delete(id), None)).collect();
-        self.queue_all(deletions).await?;
-        let mut left = changes.candidates.into_iter();
-        while left.len() > 0 {
-            let (page, rest) = self.read_page(left).await?;
-            left = rest;
-            let puts = page.changed.into_iter().map(|(id, bytes, stamp)| changes::put(id, bytes, stamp));
-            self.queue_all(puts.collect::<Result<_>>()?).await?;
-            self.note(page.touched.into_iter().map(|(id, stamp)| (id, Seen::OnDisk(stamp))).collect()).await?;
-            skipped.extend(page.skipped);
+        self.queue_all(Vec::new(), changes.deleted).await?;
+        let (mut page, mut left) = self.read_page(changes.candidates.into_iter()).await?;
+        loop {
+            skipped.append(&mut page.skipped);
+            if page.is_empty() && left.len() == 0 {
+                return Ok(skipped);
+            }
+            ((), (page, left)) = try_join(self.queue_page(page), self.read_page(left)).await?;
         }
-        Ok(skipped)
     }
 
-    async fn read_page(
-        self: &Arc<Self>,
-        mut left: std::vec::IntoIter<crate::folder::scan::Found>,
-    ) -> Result<(changes::Page, std::vec::IntoIter<crate::folder::scan::Found>)> {
+    async fn queue_page(&self, page: Page) -> Result<()> {
+        self.queue_all(page.changed, Vec::new()).await?;
+        self.note(page.touched.into_iter().map(|(id, stamp)| (id, Seen::OnDisk(stamp))).collect()).await
+    }
+
+    async fn read_page(self: &Arc<Self>, mut left: IntoIter<Candidate>) -> Result<(Page, IntoIter<Candidate>)> {
         let this = Arc::clone(self);
-        blocking(move || {
-            let page = changes::read_page(&this.folder, &mut left, &this.book(), wall_seconds());
-            (page, left)
-        })
-        .await
+        blocking(move || (changes::read_page(&this.folder, &mut left, wall_seconds()), left)).await
     }
 
     /// Queues these changes with their notes, in one transaction.
-    async fn queue_all(&self, changes: Vec<(Change, Option<Bytes>)>) -> Result<()> {
-        if changes.is_empty() {
+    async fn queue_all(&self, changed: Vec<Changed>, deleted: Vec<DocumentId>) -> Result<()> {
+        if changed.is_empty() && deleted.is_empty() {
             return Ok(());
         }
-        let records: Vec<_> = changes
-            .iter()
-            .map(|(change, note)| (change.id.clone(), changes::record(change, Seen::decode(note.as_ref()))))
-            .collect();
-        self.inner.write_with_notes(changes).await?;
+        let puts = changed.iter().map(|changed| {
+            let (document, note) = changed.document()?;
+            Ok((Change::put(document), Some(note)))
+        });
+        let removals = deleted.iter().map(|id| Ok((Change::delete(id.clone()), None)));
+        self.inner.write_with_notes(puts.chain(removals).collect::<Result<_>>()?).await?;
         let mut book = self.book();
-        for (id, record) in records {
-            match record {
-                Some(record) => book.0.insert(id, record),
-                None => book.0.remove(&id),
-            };
+        book.0.extend(changed.into_iter().map(|changed| (changed.id, changed.record)));
+        for id in &deleted {
+            book.0.remove(id);
         }
         Ok(())
     }
@@ -214,11 +210,14 @@ impl FolderReplica {
     /// Queues what the user did meanwhile.
     async fn queue_unseen(&self, unseen: Vec<(DocumentId, Local)>) -> Result<()> {
         lock(&self.tally).unseen += unseen.len() as u64;
-        let changes = unseen.into_iter().map(|(id, local)| match local {
-            Local::Put(body, stamp) => changes::put(id, body, stamp),
-            Local::Delete => Ok((Change::delete(id), None)),
-        });
-        self.queue_all(changes.collect::<Result<_>>()?).await
+        let (mut changed, mut deleted) = (Vec::new(), Vec::new());
+        for (id, local) in unseen {
+            match local {
+                Local::Put(body, stamp) => changed.push(Changed::found(id, body, stamp)),
+                Local::Delete => deleted.push(id),
+            }
+        }
+        self.queue_all(changed, deleted).await
     }
 
     /// The database has the batch: the book and the notes follow.

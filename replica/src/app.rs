@@ -230,8 +230,7 @@ fn write(writer: &mut Writer<'_>, changes: &[(Change, Option<Bytes>)]) -> Inner<
             if change.action.is_delete() && !exists(writer.connection, &change.id)? {
                 return Ok(());
             }
-            writer.write(change, digest)?;
-            note.as_ref().map_or(Ok(()), |note| writer.set_note(&change.id, note))
+            writer.write(change, digest, note.as_ref()).map(drop)
         },
     )
 }

@@ -179,7 +179,7 @@ impl Writer<'_> {
             Change { id: id.clone(), revision: revision.cloned(), base: None, action: Action::Put(body.clone()) };
         merged.document().map_or(Ok(()), |document| document.check())?;
         self.clear(id, record)?;
-        self.write(&merged, Digest::of(&merged.action))?;
+        self.write(&merged, Digest::of(&merged.action), None)?;
         let written = Record::load(self.connection, id)?.ok_or_else(lost)?;
         self.rebase(id, written, remote)
     }
@@ -204,7 +204,7 @@ impl Writer<'_> {
                 return Err(Error::new(ErrorKind::Invalid, "the copy's id is taken").with_key(copy).into());
             }
             let change = Change::put(local);
-            self.write(&change, Digest::of(&change.action))?;
+            self.write(&change, Digest::of(&change.action), None)?;
         }
         self.take_remote(id, record, remote)
     }

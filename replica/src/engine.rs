@@ -37,7 +37,9 @@ impl Replica for SqliteReplica {
 
     async fn queue(&self, change: Change) -> Result<RowNumber> {
         digests::check(&change)?;
-        self.database.write("queue", |_| true, move |writer| writer.write(&change, Digest::of(&change.action))).await
+        self.database
+            .write("queue", |_| true, move |writer| writer.write(&change, Digest::of(&change.action), None))
+            .await
     }
 
     async fn uncommitted(&self) -> Result<Vec<Change>> {

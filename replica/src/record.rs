@@ -37,6 +37,8 @@ pub(crate) struct Record {
     pub(crate) row: Option<i64>,
     pub(crate) base: Option<Base>,
     pub(crate) base_version: Kept,
+    /// The app's new note; `None` leaves the one that is there.
+    pub(crate) note: Option<Bytes>,
 }
 
 impl Stored {
@@ -120,6 +122,7 @@ impl Record {
             row: row.get(4)?,
             base: values::base(row, 5)?,
             base_version: Kept::from_row(row, 7)?,
+            note: None,
         })
     }
 
@@ -131,20 +134,21 @@ impl Record {
     /// Adds it, unless there is one already.
     pub(crate) fn insert(&self, connection: &Connection, id: &DocumentId) -> Result<bool> {
         const SQL: &str = "INSERT INTO document
-             (id, revision, digest, length, body, row, base, base_revision, base_body, base_length)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (id) DO NOTHING";
+             (id, revision, digest, length, body, row, base, base_revision, base_body, base_length, note)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT (id) DO NOTHING";
         Ok(self.execute(connection, SQL, id)? == 1)
     }
 
-    /// Writes it over the one that is there. The app's note stays.
+    /// Writes it over the one that is there. Without a new note the old one stays.
     pub(crate) fn update(&self, connection: &Connection, id: &DocumentId) -> Result<()> {
         const SQL: &str = "UPDATE document SET revision = ?2, digest = ?3, length = ?4, body = ?5, row = ?6,
-             base = ?7, base_revision = ?8, base_body = ?9, base_length = ?10 WHERE id = ?1";
+             base = ?7, base_revision = ?8, base_body = ?9, base_length = ?10,
+             note = ifnull(?11, note) WHERE id = ?1";
         self.execute(connection, SQL, id).map(drop)
     }
 
     fn execute(&self, connection: &Connection, sql: &str, id: &DocumentId) -> Result<usize> {
-        let Self { local, row, base, base_version } = self;
+        let Self { local, row, base, base_version, note } = self;
         let (base_body, base_length) = base_version.columns();
         let mut statement = connection.prepare_cached(sql)?;
         Ok(statement.execute(params![
@@ -158,6 +162,7 @@ impl Record {
             values::text(base.as_ref().and_then(|base| base.revision.as_ref())),
             base_body,
             base_length,
+            note.as_deref(),
         ])?)
     }
 

@@ -33,12 +33,13 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Makes a change of the app, with its outbox row.
-    pub(crate) fn write(&mut self, change: &Change, digest: Digest) -> Result<RowNumber> {
+    /// Makes a change of the app, with its outbox row and its note if it has a new one.
+    pub(crate) fn write(&mut self, change: &Change, digest: Digest, note: Option<&Bytes>) -> Result<RowNumber> {
         let number = self.last_row.map_or(Ok(RowNumber::FIRST), RowNumber::next)?;
         self.last_row = Some(number);
         let local = self.hold(change.revision.as_ref(), change.action.body(), digest)?;
-        let mut record = Record { local, row: Some(values::column(number.get())), ..Record::default() };
+        let row = Some(values::column(number.get()));
+        let mut record = Record { local, row, note: note.cloned(), ..Record::default() };
         let (digest, revision) = (record.local.digest, record.local.revision.clone());
         let previous =
             if record.insert(self.connection, &change.id)? { None } else { self.supersede(&change.id, &mut record)? };

@@ -32,7 +32,7 @@ pub(super) async fn run(at: &Attached, folder: Arc<Folder>, book: Book, changes:
     at.check_store(&server).await?;
     let plan = Attached::client(server, Arc::new(at.replica.clone())).build().plan().await?;
     let files = book.on_disk().count();
-    let here = blocking(move || read_all(&folder, &book, changes)).await?;
+    let here = blocking(move || read_all(&folder, changes)).await?;
     let (push, pull, conflicts) = lay_together(&here, &plan);
     let deletes = |lines: &[Line]| lines.iter().filter(|(effect, _)| *effect == "delete").count();
     let mass = is_mass(deletes(&push), files) || is_mass(deletes(&pull), files);
@@ -69,14 +69,14 @@ fn print(lines: &[Line], what: &str) {
     }
 }
 
-fn read_all(folder: &Folder, book: &Book, changes: Changes) -> Here {
+fn read_all(folder: &Folder, changes: Changes) -> Here {
     let mut here = Here { push: Vec::new(), skipped: changes.skipped };
     here.push.extend(changes.deleted.into_iter().map(|id| ("delete", id)));
     let mut left = changes.candidates.into_iter();
     while left.len() > 0 {
-        let page = read_page(folder, &mut left, book, wall_seconds());
+        let page = read_page(folder, &mut left, wall_seconds());
         here.skipped.extend(page.skipped);
-        here.push.extend(page.changed.into_iter().map(|(id, ..)| (put(book.0.contains_key(&id)), id)));
+        here.push.extend(page.changed.into_iter().map(|changed| (put(changed.known), changed.id)));
     }
     here
 }
