@@ -1,0 +1,217 @@
+//! What a case is.
+
+use std::fmt;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+
+use crate::context::Context;
+use crate::verdict::Failure;
+
+/// A part of the suite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Group {
+    /// The rules of the trait `Storage`.
+    Storage,
+    /// The rules of the trait `Server`.
+    Server,
+    /// Replicas that sync through the engine.
+    Sync,
+    /// The same with calls that fail in every way.
+    Interruption,
+    /// Processes that are killed.
+    Crash,
+    /// Connections that are cut: for adapters that speak HTTP.
+    Network,
+}
+
+impl Group {
+    /// All of them, in the order in which they run.
+    pub const ALL: [Self; 6] =
+        [Self::Storage, Self::Server, Self::Sync, Self::Interruption, Self::Crash, Self::Network];
+
+    /// The first part of the names of its cases.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Storage => "storage",
+            Self::Server => "server",
+            Self::Sync => "sync",
+            Self::Interruption => "interruption",
+            Self::Crash => "crash",
+            Self::Network => "network",
+        }
+    }
+
+    /// The group of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|group| group.as_str() == name)
+    }
+}
+
+impl fmt::Display for Group {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What a case guards: a rule of a trait, or an invariant of the whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Rule {
+    /// That rule of `Storage`, numbered as in the trait's module.
+    Storage(u8),
+    /// That rule of `Server`, numbered as in the trait's module.
+    Server(u8),
+    /// That invariant, I1 to I13.
+    Invariant(u8),
+}
+
+impl Rule {
+    /// The rule in a few words.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Storage(1) => "a write is all or nothing",
+            Self::Storage(2) => "after an acknowledged write, every read sees it",
+            Self::Storage(3) => "create is decided by the server, once",
+            Self::Storage(4) => "a write ends as done, Exists, NotApplied or Unknown",
+            Self::Storage(5) => "dropping a future is an interruption like any other",
+            Self::Storage(6) => "missing objects are no error, a missing root or credential is one",
+            Self::Storage(7) => "replies carry the server's own time",
+            Self::Storage(8) => "what is claimed holds",
+            Self::Server(1) => "entries are dense and immutable",
+            Self::Server(2) => "an entry is committed by its bytes",
+            Self::Server(3) => "a commit is atomic",
+            Self::Server(4) => "fencing tokens only grow, and two unexpired leases never overlap",
+            Self::Invariant(1) => "an acknowledged local write is in the documents and in the outbox",
+            Self::Invariant(2) => "an acknowledged change is seen by every replica that syncs later",
+            Self::Invariant(3) => "a change is committed once",
+            Self::Invariant(4) => "no change is dropped without the app being told",
+            Self::Invariant(5) => "all replicas end with the same documents",
+            Self::Invariant(6) => "readers see whole commits in one order",
+            Self::Invariant(7) => "fencing tokens only grow; two unexpired leases never overlap",
+            Self::Invariant(8) => "every object that an entry names can be read",
+            Self::Invariant(9) => "an interrupted client blocks nobody for longer than one time-to-live",
+            Self::Invariant(10) => "a wrong, reset, rolled-back or forked store is an error at open",
+            Self::Invariant(11) => "changed bytes are Corrupt, never wrong documents",
+            _ => "a rule of the design",
+        }
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Storage(number) => write!(f, "rule {number} of Storage ({})", self.text()),
+            Self::Server(number) => write!(f, "rule {number} of Server ({})", self.text()),
+            Self::Invariant(number) => write!(f, "invariant I{number} ({})", self.text()),
+        }
+    }
+}
+
+/// What a case needs beside an opener. Where it is not there, the case is ignored, with the reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Need {
+    /// A `Storage`: the case looks beneath the `Server`.
+    Storage,
+    /// Replies to reads carry the server's time.
+    ReadTime,
+    /// An opener of a store whose root is not there ([`Harness::missing_root`](crate::Harness::missing_root)).
+    MissingRoot,
+    /// An opener with wrong credentials ([`Harness::wrong_credentials`](crate::Harness::wrong_credentials)).
+    WrongCredentials,
+    /// A store that other processes can open: not one in memory.
+    OtherProcess,
+    /// A suite whose waits take no time, or a size at which they may.
+    VirtualTime,
+}
+
+/// How much a run does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Size {
+    /// Seconds: every case, few rounds.
+    Quick,
+    /// At most two minutes on two cores over a folder.
+    #[default]
+    Ci,
+    /// Everything, exhaustively.
+    Full,
+}
+
+impl Size {
+    /// `quick`, `ci` or `full`.
+    pub fn named(name: &str) -> Option<Self> {
+        [("quick", Self::Quick), ("ci", Self::Ci), ("full", Self::Full)]
+            .into_iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, size)| size)
+    }
+
+    /// The value for this size.
+    pub fn pick<T>(self, quick: T, ci: T, full: T) -> T {
+        match self {
+            Self::Quick => quick,
+            Self::Ci => ci,
+            Self::Full => full,
+        }
+    }
+}
+
+/// The function of a case.
+pub type CaseFn = fn(Context) -> BoxFuture<'static, Result<(), Failure>>;
+
+/// One case: what it does to a fresh place, and what rule that guards.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Case {
+    pub(crate) name: &'static str,
+    pub(crate) group: Group,
+    pub(crate) rule: Rule,
+    pub(crate) needs: &'static [Need],
+    pub(crate) deadline: Duration,
+    pub(crate) mandatory_from: (u16, u16),
+    pub(crate) run: CaseFn,
+}
+
+impl Case {
+    /// A case. Its name is that of its group, of its topic and of what it shows, with `::` between.
+    pub const fn new(name: &'static str, group: Group, rule: Rule, run: CaseFn) -> Self {
+        Self { name, group, rule, needs: &[], deadline: Duration::from_secs(120), mandatory_from: (0, 1), run }
+    }
+
+    /// What it needs; nothing by default.
+    pub const fn needs(mut self, needs: &'static [Need]) -> Self {
+        self.needs = needs;
+        self
+    }
+
+    /// After how long it counts as hanging, at `Size::Ci`; two minutes by default. A full run has ten times that.
+    pub const fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// The version of this crate (major, minor) from which on its failure counts; before, it warns. A case that is added
+    /// later than version 0.1 names the minor release after the one that brings it.
+    pub const fn mandatory_from(mut self, major: u16, minor: u16) -> Self {
+        self.mandatory_from = (major, minor);
+        self
+    }
+
+    /// Its name.
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Its group.
+    pub const fn group(&self) -> Group {
+        self.group
+    }
+
+    /// What it guards.
+    pub const fn rule(&self) -> Rule {
+        self.rule
+    }
+}

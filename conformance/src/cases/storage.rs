@@ -1,0 +1,9 @@
+//! The rules of the trait `Storage`.
+
+mod create;
+
+use crate::case::Case;
+
+pub(super) fn cases() -> Vec<Case> {
+    [create::CASES].concat()
+}

@@ -1,0 +1,128 @@
+//! What a case gets: a place of its own, clients for it, dice and a size.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytes::Bytes;
+use longshore_core::{
+    ByteRange, DomainName, Folder, ObjectKey, Payload, Runtime, Server, Storage, StoreOptions, StoredServer,
+};
+
+use crate::case::Size;
+use crate::clock::VirtualClock;
+use crate::harness::{Harness, Scratch, Site, Subject};
+use crate::place::Prefixed;
+use crate::verdict::Failure;
+
+/// The most bytes that a case reads of one object.
+const MOST: u64 = 128 << 20;
+
+/// What a case gets.
+#[derive(Clone, Debug)]
+pub struct Context {
+    pub(crate) harness: Harness,
+    pub(crate) scratch: Scratch,
+    /// The folder of this run.
+    pub(crate) root: Folder,
+    /// This case's part of it, and the number of the next place that it asks for.
+    pub(crate) slot: usize,
+    pub(crate) next: Arc<AtomicUsize>,
+    pub(crate) size: Size,
+    pub(crate) seed: u64,
+    pub(crate) clock: VirtualClock,
+}
+
+impl Context {
+    /// How much to do.
+    pub fn size(&self) -> Size {
+        self.size
+    }
+
+    /// What every choice of the case comes from.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// The folder of this run.
+    pub fn scratch(&self) -> &Scratch {
+        &self.scratch
+    }
+
+    /// The time that servers and clients of this case live in.
+    pub fn clock(&self) -> &VirtualClock {
+        &self.clock
+    }
+
+    /// How many calls at once the store bears, of `wanted`.
+    pub fn at_once(&self, wanted: usize) -> usize {
+        wanted.min(self.harness.parallelism)
+    }
+
+    /// Another place, empty: a case that goes through a story many times takes a fresh one each time.
+    pub fn fresh(&self) -> Self {
+        Self { slot: self.next.fetch_add(1, Ordering::SeqCst), clock: VirtualClock::new(), ..self.clone() }
+    }
+
+    /// A new, independent client of this case's place.
+    pub async fn storage(&self) -> Result<Arc<dyn Storage>, Failure> {
+        Ok(Arc::new(Prefixed::new(self.outer().await?, self.prefix()?)))
+    }
+
+    /// The store itself, without a prefix.
+    pub(crate) async fn outer(&self) -> Result<Arc<dyn Storage>, Failure> {
+        match &self.harness.subject {
+            Subject::Storage(open) => Ok(open(self.scratch.clone()).await?),
+            Subject::Server(_) => Err(Failure::ignored("the adapter is a server, with no storage to look at")),
+        }
+    }
+
+    pub(crate) fn prefix(&self) -> Result<Folder, Failure> {
+        Ok(self.root.join(format!("{:06}", self.slot))?)
+    }
+
+    /// A new, independent client of the store in this case's place, in its usual domain. It is not initialised yet.
+    pub async fn server(&self) -> Result<Arc<dyn Server>, Failure> {
+        self.server_as(self.clock.runtime(), &DomainName::default()).await
+    }
+
+    /// As [`server`](Self::server), with this machine's view of the time and in this domain.
+    pub async fn server_as(&self, runtime: Arc<dyn Runtime>, domain: &DomainName) -> Result<Arc<dyn Server>, Failure> {
+        if let Subject::Server(open) = &self.harness.subject {
+            let store = format!("{}-{:06}", self.root, self.slot);
+            return Ok(open(Site { scratch: self.scratch.clone(), store, domain: domain.clone(), runtime }).await?);
+        }
+        Ok(Arc::new(StoredServer::new(self.storage().await?, runtime, domain)?))
+    }
+
+    /// As [`server`](Self::server), initialised.
+    pub async fn ready_server(&self) -> Result<Arc<dyn Server>, Failure> {
+        let server = self.server().await?;
+        // The probe is a case of its own; here it would only cost.
+        server.initialize(&StoreOptions::default().with_probe(false)).await?;
+        Ok(server)
+    }
+
+    /// The name of a record in this place: created once, the only object of its folder.
+    pub fn record(&self, name: &str) -> Result<ObjectKey, Failure> {
+        Ok(ObjectKey::new(format!("records/{name}/data"))?)
+    }
+
+    /// The name of an object in this place that is put, and never contested.
+    pub fn blob(&self, name: &str) -> Result<ObjectKey, Failure> {
+        Ok(ObjectKey::new(format!("segments/0/{name}"))?)
+    }
+}
+
+/// Reads an object whole; none if it is missing.
+pub(crate) async fn read(storage: &dyn Storage, key: &ObjectKey) -> Result<Option<Bytes>, Failure> {
+    match storage.get(key, ByteRange::ALL).await?.value {
+        Some(object) => Ok(Some(object.read(MOST).await?)),
+        None => Ok(None),
+    }
+}
+
+/// Puts these bytes.
+pub(crate) async fn put(storage: &dyn Storage, key: &ObjectKey, bytes: impl Into<Bytes>) -> Result<(), Failure> {
+    storage.put(key, Payload::from(bytes.into())).await?;
+    Ok(())
+}

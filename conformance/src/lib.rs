@@ -1,0 +1,58 @@
+//! The suite that every storage and every server of longshore must pass: what it does when calls are interrupted, replies are
+//! lost, processes die and clocks are wrong.
+//!
+//! An adapter's whole test file, `tests/conformance.rs`, with `harness = false` in its manifest:
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use longshore_conformance::{Harness, Scratch};
+//! use longshore_core::{MemoryStorage, Storage};
+//!
+//! fn main() -> std::process::ExitCode {
+//!     let shared = MemoryStorage::new();
+//!     let open = move |_: Scratch| {
+//!         let storage = shared.clone();
+//!         async move { Ok(Arc::new(storage) as Arc<dyn Storage>) }
+//!     };
+//!     longshore_conformance::run(Harness::storage("memory", open).in_this_process())
+//! }
+//! ```
+//!
+//! | part | what it is |
+//! | --- | --- |
+//! | [`harness`] | what an author tells the suite about an adapter |
+//! | [`case`](mod@case) | what a case is: its name, its rule, what it needs |
+//! | [`suite`] | runs cases and says what came of each |
+//! | [`report`] | the outcome as a table, as JSON and as `JUnit` XML |
+//! | [`clock`] | the runtime that cases give to servers and clients: its waits take no time |
+//!
+//! The suite follows semantic versions: a case that is new in a minor release warns until the next one, and fails from then on
+//! ([`Case::mandatory_from`]).
+
+pub mod case;
+mod cases;
+pub mod clock;
+pub mod context;
+pub mod harness;
+mod litter;
+mod place;
+pub mod report;
+mod runner;
+pub mod suite;
+#[cfg(feature = "trials")]
+mod trials;
+pub mod verdict;
+
+#[doc(inline)]
+pub use case::{Case, Group, Need, Rule, Size};
+#[doc(inline)]
+pub use context::Context;
+#[doc(inline)]
+pub use harness::{Harness, Scratch, Site};
+#[doc(inline)]
+pub use suite::{CaseReport, Suite};
+#[cfg(feature = "trials")]
+pub use trials::run;
+#[doc(inline)]
+pub use verdict::{Failure, Verdict};

@@ -1,0 +1,152 @@
+//! Runs cases and says what came of each.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use longshore_core::{Capabilities, Error, ErrorKind, Folder, Result, Runtime as _, TokioRuntime};
+
+use crate::case::{Case, Group, Size};
+use crate::cases;
+use crate::harness::{Harness, Scratch, Subject};
+use crate::runner::Run;
+use crate::verdict::Verdict;
+
+/// A run of the suite over one adapter.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use longshore_conformance::{Harness, Size, Suite};
+/// use longshore_core::{MemoryStorage, Storage};
+///
+/// let shared = MemoryStorage::new();
+/// let harness = Harness::storage("memory", move |_| {
+///     let storage = shared.clone();
+///     async move { Ok(Arc::new(storage) as Arc<dyn Storage>) }
+/// });
+/// let reports = Suite::new(harness.in_this_process()).size(Size::Quick).only("storage::create").run()?;
+/// assert!(!reports.is_empty() && reports.iter().all(|report| !report.verdict.is_failed()));
+/// # Ok::<(), longshore_core::Error>(())
+/// ```
+#[derive(Debug)]
+#[must_use]
+pub struct Suite {
+    harness: Harness,
+    size: Size,
+    seed: Option<u64>,
+    only: Vec<String>,
+    scratch: Option<tempfile::TempDir>,
+}
+
+/// What came of one case.
+#[derive(Clone, Debug)]
+pub struct CaseReport {
+    /// The case.
+    pub case: Case,
+    /// What came of it.
+    pub verdict: Verdict,
+    /// How long it took.
+    pub took: Duration,
+    /// The seed of the run.
+    pub seed: u64,
+}
+
+impl Suite {
+    /// A run over this adapter.
+    pub fn new(harness: Harness) -> Self {
+        Self { harness, size: Size::default(), seed: None, only: Vec::new(), scratch: None }
+    }
+
+    /// How much to do.
+    pub fn size(mut self, size: Size) -> Self {
+        self.size = size;
+        self
+    }
+
+    /// What every choice comes from; random by default.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// Runs only cases whose name contains this; of several, those that contain any.
+    pub fn only(mut self, pattern: impl Into<String>) -> Self {
+        self.only.push(pattern.into());
+        self
+    }
+
+    /// All cases, in the order in which they run.
+    pub fn cases() -> Vec<Case> {
+        cases::all()
+    }
+
+    /// Runs the cases one after another. An error is about the run itself: a failed case is a report.
+    pub fn run(self) -> Result<Vec<CaseReport>> {
+        self.run_with(|_| ())
+    }
+
+    /// As [`run`](Self::run), and tells of each case when it ends.
+    pub fn run_with(mut self, mut tell: impl FnMut(&CaseReport)) -> Result<Vec<CaseReport>> {
+        let run = self.begin()?;
+        let mut reports = Vec::new();
+        for (at, case) in Self::cases().into_iter().enumerate() {
+            if self.wants(&case) {
+                let report = report(&run, case, at);
+                tell(&report);
+                reports.push(report);
+            }
+        }
+        Ok(reports)
+    }
+
+    pub(crate) fn begin(&mut self) -> Result<Run> {
+        let scratch = tempfile::tempdir()
+            .map_err(|error| Error::new(ErrorKind::Full, "no temporary folder for this run").with_source(error))?;
+        let root = Folder::new(format!("conformance-{:016x}", random()?))?;
+        let seed = self.seed.map_or_else(random, Ok)?;
+        let (harness, size) = (self.harness.clone(), self.size);
+        let folder = Scratch::new(scratch.path().to_owned());
+        let claims = claims(&harness, folder.clone())?;
+        let run = Run { harness, scratch: folder, root, size, seed, claims };
+        self.scratch = Some(scratch);
+        Ok(run)
+    }
+
+    fn wants(&self, case: &Case) -> bool {
+        self.only.is_empty() || self.only.iter().any(|pattern| case.name.contains(pattern.as_str()))
+    }
+}
+
+/// What the storage guarantees, in its own words.
+fn claims(harness: &Harness, scratch: Scratch) -> Result<Option<Capabilities>> {
+    let Subject::Storage(open) = &harness.subject else { return Ok(None) };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Error::new(ErrorKind::Internal, "no runtime could be started").with_source(error))?;
+    Ok(runtime.block_on(open(scratch)).ok().map(|storage| storage.capabilities()))
+}
+
+#[expect(clippy::disallowed_types, reason = "the report says how long a case took")]
+pub(crate) fn report(run: &Run, case: Case, at: usize) -> CaseReport {
+    let start = std::time::Instant::now();
+    let verdict = run.case(&case, at);
+    CaseReport { case, verdict, took: start.elapsed(), seed: run.seed }
+}
+
+/// The groups of which every case was ignored, and how many those were.
+pub fn ignored_groups(reports: &[CaseReport]) -> Vec<(Group, usize)> {
+    let mut groups: BTreeMap<Group, (usize, usize)> = BTreeMap::new();
+    for report in reports {
+        let (all, ignored) = groups.entry(report.case.group).or_default();
+        *all += 1;
+        *ignored += usize::from(matches!(report.verdict, Verdict::Ignored(_)));
+    }
+    groups.into_iter().filter(|(_, (all, ignored))| all == ignored).map(|(group, (all, _))| (group, all)).collect()
+}
+
+fn random() -> Result<u64> {
+    let mut bytes = [0; 8];
+    TokioRuntime.random(&mut bytes)?;
+    Ok(u64::from_le_bytes(bytes))
+}

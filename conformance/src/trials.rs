@@ -1,0 +1,86 @@
+//! An adapter's whole test: one named trial per case.
+
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+
+use crate::case::{Case, Group, Size};
+use crate::harness::Harness;
+use crate::runner::Run;
+use crate::suite::{CaseReport, Suite, ignored_groups, report};
+use crate::verdict::Verdict;
+
+/// Runs the suite as a test program does: `cargo test --test conformance`, with the usual filters.
+///
+/// | variable | effect |
+/// | --- | --- |
+/// | `LONGSHORE_SIZE` | `quick`, `ci` (the default) or `full` |
+/// | `LONGSHORE_SEED` | the seed that a failure printed |
+/// | `LONGSHORE_REQUIRE` | groups, with commas between: the run fails if every case of one was ignored |
+pub fn run(harness: Harness) -> ExitCode {
+    try_run(harness).unwrap_or_else(|why| {
+        eprintln!("conformance: {why}");
+        ExitCode::from(2)
+    })
+}
+
+type Reports = Arc<Mutex<Vec<CaseReport>>>;
+
+fn try_run(harness: Harness) -> Result<ExitCode, String> {
+    let arguments = Arguments::from_args();
+    let mut suite = Suite::new(harness).size(size()?);
+    if let Some(seed) = variable("LONGSHORE_SEED") {
+        suite = suite.seed(seed.parse().map_err(|_| "LONGSHORE_SEED is not a number".to_owned())?);
+    }
+    let required = required()?;
+    let run = Arc::new(suite.begin().map_err(|error| error.to_string())?);
+    let reports = Reports::default();
+    let cases = Suite::cases().into_iter().enumerate();
+    let trials = cases.map(|(at, case)| trial(Arc::clone(&run), Arc::clone(&reports), case, at)).collect();
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    let reports = reports.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut missing = false;
+    for (group, count) in ignored_groups(&reports) {
+        missing |= required.contains(&group);
+        println!("nothing was shown of {group}: its {count} cases were ignored");
+    }
+    Ok(if missing { ExitCode::FAILURE } else { conclusion.exit_code() })
+}
+
+fn trial(run: Arc<Run>, reports: Reports, case: Case, at: usize) -> Trial {
+    let name = case.name;
+    Trial::ignorable_test(name, move || {
+        let report = report(&run, case, at);
+        let (verdict, seed) = (report.verdict.clone(), report.seed);
+        reports.lock().unwrap_or_else(PoisonError::into_inner).push(report);
+        match verdict {
+            Verdict::Passed => Ok(Completion::Completed),
+            Verdict::Ignored(why) => Ok(Completion::ignored_with(why)),
+            Verdict::Warned { rule, seen } => {
+                eprintln!("warning: {name} fails from a later minor release on: it breaks {rule}; seen: {seen}");
+                Ok(Completion::Completed)
+            }
+            Verdict::Failed { rule, seen } => Err(Failed::from(format!(
+                "breaks {rule}\nseen: {seen}\nreplay: LONGSHORE_SEED={seed} cargo test --test conformance -- --exact {name}"
+            ))),
+        }
+    })
+}
+
+fn required() -> Result<Vec<Group>, String> {
+    let text = variable("LONGSHORE_REQUIRE").unwrap_or_default();
+    let names = text.split(',').filter(|name| !name.is_empty());
+    names.map(|name| Group::named(name).ok_or_else(|| format!("LONGSHORE_REQUIRE: there is no group {name}"))).collect()
+}
+
+fn size() -> Result<Size, String> {
+    match variable("LONGSHORE_SIZE") {
+        None => Ok(Size::default()),
+        Some(name) => Size::named(&name).ok_or_else(|| format!("LONGSHORE_SIZE is quick, ci or full, not {name}")),
+    }
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}

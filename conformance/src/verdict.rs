@@ -1,0 +1,111 @@
+//! What came of a case.
+
+use std::fmt;
+
+use longshore_core::Error;
+
+use crate::case::Rule;
+
+/// Why a case did not pass: what was seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    seen: String,
+    rule: Option<Rule>,
+    ignored: bool,
+}
+
+impl Failure {
+    /// A broken rule, and what was seen of it.
+    pub fn new(seen: impl Into<String>) -> Self {
+        Self { seen: seen.into(), rule: None, ignored: false }
+    }
+
+    /// Not a failure after all: the case cannot be run here, and why.
+    pub fn ignored(why: impl Into<String>) -> Self {
+        Self { seen: why.into(), rule: None, ignored: true }
+    }
+
+    /// Names another rule than the case's own.
+    pub fn with_rule(mut self, rule: Rule) -> Self {
+        self.rule = Some(rule);
+        self
+    }
+
+    /// What was seen.
+    pub fn seen(&self) -> &str {
+        &self.seen
+    }
+
+    pub(crate) fn verdict(self, rule: Rule) -> Verdict {
+        if self.ignored {
+            return Verdict::Ignored(self.seen);
+        }
+        Verdict::Failed { rule: self.rule.unwrap_or(rule), seen: self.seen }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.seen)
+    }
+}
+
+/// A call that failed where it must not.
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let outcome = error.outcome();
+        let cause =
+            std::error::Error::source(&error).map(|source| format!("; caused by: {source}")).unwrap_or_default();
+        Self::new(format!("a call failed that must not: {error} [{outcome:?}]{cause}"))
+    }
+}
+
+/// What came of a case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The rule was kept.
+    Passed,
+    /// The rule was broken.
+    Failed {
+        /// Which one.
+        rule: Rule,
+        /// What was seen.
+        seen: String,
+    },
+    /// As `Failed`, by a case that is too new to count.
+    Warned {
+        /// Which rule.
+        rule: Rule,
+        /// What was seen.
+        seen: String,
+    },
+    /// The case was not run, and why.
+    Ignored(String),
+}
+
+impl Verdict {
+    /// Whether the case failed.
+    pub const fn is_failed(&self) -> bool {
+        matches!(self, Self::Failed { .. })
+    }
+
+    /// One lower-case word: passed, failed, warned or ignored.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Failed { .. } => "failed",
+            Self::Warned { .. } => "warned",
+            Self::Ignored(_) => "ignored",
+        }
+    }
+}
+
+/// Goes on if the condition holds; else the case has failed, and the format says what was seen.
+macro_rules! ensure {
+    ($condition:expr, $($seen:tt)+) => {
+        if !$condition {
+            return Err($crate::verdict::Failure::new(format!($($seen)+)));
+        }
+    };
+}
+pub(crate) use ensure;

@@ -1,0 +1,16 @@
+//! The storage in memory passes the suite.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use longshore_conformance::{Harness, run};
+use longshore_core::{MemoryStorage, Storage};
+
+fn main() -> ExitCode {
+    let shared = MemoryStorage::new();
+    let open = move |_| {
+        let storage = shared.clone();
+        async move { Ok(Arc::new(storage) as Arc<dyn Storage>) }
+    };
+    run(Harness::storage("memory", open).in_this_process())
+}
