@@ -141,12 +141,18 @@ pub enum Size {
 }
 
 impl Size {
-    /// `quick`, `ci` or `full`.
+    /// The size of this name: `quick`, `ci` or `full`.
     pub fn named(name: &str) -> Option<Self> {
-        [("quick", Self::Quick), ("ci", Self::Ci), ("full", Self::Full)]
-            .into_iter()
-            .find(|(known, _)| *known == name)
-            .map(|(_, size)| size)
+        [Self::Quick, Self::Ci, Self::Full].into_iter().find(|size| size.as_str() == name)
+    }
+
+    /// `quick`, `ci` or `full`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Quick => "quick",
+            Self::Ci => "ci",
+            Self::Full => "full",
+        }
     }
 
     /// The value for this size.

@@ -1,1 +1,233 @@
 //! The outcome of a run as a table, as JSON and as `JUnit` XML.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use crate::case::{Group, Size};
+use crate::suite::CaseReport;
+use crate::verdict::Verdict;
+
+/// How many cases of a group passed, failed, warned and were ignored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// The rule was kept.
+    pub passed: usize,
+    /// The rule was broken.
+    pub failed: usize,
+    /// The rule was broken, by a case too new to count.
+    pub warned: usize,
+    /// Not run.
+    pub ignored: usize,
+}
+
+impl Tally {
+    fn add(&mut self, verdict: &Verdict) {
+        let counter = match verdict {
+            Verdict::Passed => &mut self.passed,
+            Verdict::Failed { .. } => &mut self.failed,
+            Verdict::Warned { .. } => &mut self.warned,
+            Verdict::Ignored(_) => &mut self.ignored,
+        };
+        *counter += 1;
+    }
+}
+
+/// The tally of each group that has cases.
+pub fn tallies(reports: &[CaseReport]) -> BTreeMap<Group, Tally> {
+    let mut tallies: BTreeMap<Group, Tally> = BTreeMap::new();
+    for report in reports {
+        tallies.entry(report.case.group()).or_default().add(&report.verdict);
+    }
+    tallies
+}
+
+/// A table in Markdown to paste into a README: a line per group, then what failed, warned and was ignored.
+///
+/// ```
+/// assert!(longshore_conformance::report::table("memory", &[]).starts_with("| memory | passed |"));
+/// ```
+pub fn table(name: &str, reports: &[CaseReport]) -> String {
+    let mut text = format!("| {} | passed | failed | warned | ignored |\n", cell(name));
+    text.push_str("| --- | ---: | ---: | ---: | ---: |\n");
+    for (group, tally) in tallies(reports) {
+        let Tally { passed, failed, warned, ignored } = tally;
+        line(&mut text, format_args!("| {group} | {passed} | {failed} | {warned} | {ignored} |"));
+    }
+    details(&mut text, reports);
+    text
+}
+
+fn details(text: &mut String, reports: &[CaseReport]) {
+    for report in reports {
+        let name = report.case.name();
+        match &report.verdict {
+            Verdict::Passed => {}
+            Verdict::Ignored(why) => line(text, format_args!("\n{name}: ignored, {}", one_line(why))),
+            Verdict::Warned { rule, seen } => {
+                line(text, format_args!("\n{name}: warns, it breaks {rule}; seen: {}", one_line(seen)));
+            }
+            Verdict::Failed { rule, seen } => {
+                line(text, format_args!("\n{name}: FAILED, it breaks {rule}; seen: {}", one_line(seen)));
+            }
+        }
+    }
+}
+
+fn line(text: &mut String, line: std::fmt::Arguments<'_>) {
+    // Writing to a string does not fail.
+    let _ = writeln!(text, "{line}");
+}
+
+/// Everything, for a program.
+///
+/// ```
+/// use longshore_conformance::{Size, report};
+///
+/// let report = report::json("memory", Size::Quick, 7, &[]);
+/// assert_eq!((&report["adapter"], &report["size"], &report["failed"]), (&"memory".into(), &"quick".into(), &0.into()));
+/// ```
+pub fn json(name: &str, size: Size, seed: u64, reports: &[CaseReport]) -> Value {
+    let failed = reports.iter().filter(|report| report.verdict.is_failed()).count();
+    json!({
+        "suite": env!("CARGO_PKG_VERSION"),
+        "adapter": name,
+        "size": size.as_str(),
+        // A number of 64 bits is not safe in every reader of JSON.
+        "seed": seed.to_string(),
+        "failed": failed,
+        "cases": reports.iter().map(case_json).collect::<Vec<_>>(),
+    })
+}
+
+fn case_json(report: &CaseReport) -> Value {
+    let mut value = json!({
+        "name": report.case.name(),
+        "group": report.case.group().as_str(),
+        "verdict": report.verdict.as_str(),
+        "rule": report.case.rule().to_string(),
+        "milliseconds": u64::try_from(report.took.as_millis()).unwrap_or(u64::MAX),
+    });
+    match &report.verdict {
+        Verdict::Passed => {}
+        Verdict::Ignored(why) => value["why"] = why.as_str().into(),
+        Verdict::Warned { rule, seen } | Verdict::Failed { rule, seen } => {
+            value["rule"] = rule.to_string().into();
+            value["seen"] = seen.as_str().into();
+        }
+    }
+    value
+}
+
+/// For systems that read `JUnit` XML, as most CI servers do: one `testsuite`, one `testcase` for each case.
+///
+/// ```
+/// assert!(longshore_conformance::report::junit("a & b", &[]).contains("<testsuite name=\"a &amp; b\""));
+/// ```
+pub fn junit(name: &str, reports: &[CaseReport]) -> String {
+    let count = |wanted: &str| reports.iter().filter(|report| report.verdict.as_str() == wanted).count();
+    let time: f64 = reports.iter().map(|report| report.took.as_secs_f64()).sum();
+    let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+    line(
+        &mut text,
+        format_args!(
+            "<testsuite name=\"{}\" tests=\"{}\" failures=\"{}\" skipped=\"{}\" time=\"{time:.3}\">",
+            xml(name),
+            reports.len(),
+            count("failed"),
+            count("ignored"),
+        ),
+    );
+    for report in reports {
+        junit_case(&mut text, report);
+    }
+    text.push_str("</testsuite>\n");
+    text
+}
+
+fn junit_case(text: &mut String, report: &CaseReport) {
+    let (group, name) = (report.case.group(), report.case.name());
+    let time = report.took.as_secs_f64();
+    let head = format!("  <testcase classname=\"{group}\" name=\"{}\" time=\"{time:.3}\"", xml(name));
+    match &report.verdict {
+        Verdict::Passed => line(text, format_args!("{head}/>")),
+        Verdict::Ignored(why) => line(text, format_args!("{head}><skipped message=\"{}\"/></testcase>", xml(why))),
+        Verdict::Warned { rule, seen } => {
+            let seen = xml(&format!("warning: breaks {rule}; seen: {seen}"));
+            line(text, format_args!("{head}><system-out>{seen}</system-out></testcase>"));
+        }
+        Verdict::Failed { rule, seen } => {
+            let (rule, seen) = (xml(&format!("breaks {rule}")), xml(seen));
+            line(text, format_args!("{head}><failure message=\"{rule}\">{seen}</failure></testcase>"));
+        }
+    }
+}
+
+/// Text as XML 1.0 takes it: what it forbids is replaced.
+fn xml(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '"' => safe.push_str("&quot;"),
+            '\n' | '\t' => safe.push(c),
+            '\u{fffe}' | '\u{ffff}' => safe.push('\u{fffd}'),
+            c if c.is_control() => safe.push('\u{fffd}'),
+            c => safe.push(c),
+        }
+    }
+    safe
+}
+
+fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+fn cell(text: &str) -> String {
+    one_line(text).replace('|', "\\|")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::case::{Case, Rule};
+
+    fn reports() -> Vec<CaseReport> {
+        let case = Case::new("storage::x::y", Group::Storage, Rule::Storage(3), |_| Box::pin(async { Ok(()) }));
+        let report = |verdict| CaseReport { case: case.clone(), verdict, took: Duration::from_millis(5), seed: 1 };
+        vec![
+            report(Verdict::Passed),
+            report(Verdict::Failed { rule: Rule::Storage(3), seen: "<two>\u{1b}[2J\nwon".into() }),
+            report(Verdict::Ignored("no | root".into())),
+        ]
+    }
+
+    #[test]
+    fn a_table_counts_and_explains() {
+        let table = table("a|b", &reports());
+        assert!(table.starts_with("| a\\|b | passed |"), "{table}");
+        assert!(table.contains("| storage | 1 | 1 | 0 | 1 |"), "{table}");
+        assert!(table.contains("storage::x::y: FAILED, it breaks rule 3 of Storage"), "{table}");
+        assert!(!table.contains('\u{1b}'), "{table}");
+    }
+
+    #[test]
+    fn xml_stays_well_formed_whatever_was_seen() {
+        let xml = junit("x", &reports());
+        assert!(xml.contains("tests=\"3\" failures=\"1\" skipped=\"1\""), "{xml}");
+        assert!(xml.contains("&lt;two&gt;\u{fffd}[2J\nwon"), "{xml}");
+    }
+
+    #[test]
+    fn json_names_what_was_seen() {
+        let value = json("x", Size::Ci, u64::MAX, &reports());
+        assert_eq!(value["cases"][1]["seen"], "<two>\u{1b}[2J\nwon");
+        assert_eq!(value["cases"][2]["why"], "no | root");
+        assert_eq!(value["seed"], u64::MAX.to_string());
+    }
+}
