@@ -25,6 +25,7 @@
 //! | [`case`](mod@case) | what a case is: its name, its rule, what it needs |
 //! | [`suite`] | runs cases and says what came of each |
 //! | [`report`] | the outcome as a table, as JSON and as `JUnit` XML |
+//! | [`doctor`] | whether a store can hold data safely, answered in seconds |
 //! | [`clock`] | the runtime that cases give to servers and clients: its waits take no time |
 //!
 //! The suite follows semantic versions: a case that is new in a minor release warns until the next one, and fails from then on
@@ -34,6 +35,7 @@ pub mod case;
 mod cases;
 pub mod clock;
 pub mod context;
+pub mod doctor;
 pub mod harness;
 mod litter;
 mod place;
