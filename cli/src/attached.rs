@@ -45,11 +45,6 @@ impl Attached {
         Ok(Self { folder, config, replica })
     }
 
-    /// The replica's database.
-    pub(crate) fn database(&self) -> PathBuf {
-        self.config.state_folder(&self.folder).join(DATABASE)
-    }
-
     /// Locks the folder against other syncs of it, until the file is dropped.
     pub(crate) fn lock(&self) -> Result<File> {
         let path = self.config.state_folder(&self.folder).join(LOCK);
