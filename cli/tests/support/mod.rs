@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test file uses a part of this")]
 
+pub(crate) mod platform;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -51,6 +53,11 @@ impl From<Output> for Ended {
     }
 }
 
+/// The command, run by a user for whom permissions count; `None` where there is no such user.
+pub(crate) fn as_nobody(place: &Place) -> Option<Command> {
+    platform::as_nobody(Path::new(env!("CARGO_BIN_EXE_longshore")), place.dir.path())
+}
+
 /// The command itself.
 pub(crate) fn longshore() -> Command {
     Command::new(env!("CARGO_BIN_EXE_longshore"))
@@ -75,7 +82,7 @@ impl Place {
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("file://{}", self.path("store").display())
+        longshore::file_url(&self.path("store"))
     }
 
     pub(crate) fn init(&self, device: &str, more: &[&str]) -> Ended {
