@@ -48,7 +48,9 @@ fn help_documents_the_exit_codes() {
 fn a_missing_folder_is_an_error() {
     let place = Place::new();
     let ended = longshore().arg("init").arg(place.path("nowhere")).arg(place.url()).output().unwrap();
-    assert!(Ended::from(ended).fails(1).contains("nowhere"));
+    let line = Ended::from(ended).fails(1);
+    let said = format!("longshore: {}: there is no such folder; make it first, ", place.path("nowhere").display());
+    assert!(line.starts_with(&said), "{line}");
     place.sync("nowhere", &[]).fails(1);
     assert!(!place.path("nowhere").exists());
 }
