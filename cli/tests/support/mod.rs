@@ -30,12 +30,15 @@ impl Ended {
         serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {} {}", self.out, self.err))
     }
 
-    /// Asserts the exit code, and that there is one line on standard error.
+    /// Asserts the exit code, and that there is one line on standard error; what JSON there is says the same.
     #[track_caller]
     pub(crate) fn fails(self, code: i32) -> String {
         assert_eq!(self.code, Some(code), "{} {}", self.out, self.err);
         assert_eq!(self.err.trim_end().lines().count(), 1, "not one line: {}", self.err);
         assert!(self.err.starts_with("longshore: "), "{}", self.err);
+        if !self.out.is_empty() {
+            assert_eq!(self.json()["error"]["message"], self.err.trim_end()["longshore: ".len()..]);
+        }
         self.err
     }
 
