@@ -12,6 +12,7 @@ mod dying;
 mod exit;
 mod folder;
 mod guard;
+mod last_failure;
 mod output;
 mod platform;
 mod progress;
