@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 /// What code for one platform is known by.
 const SIGNS: &[&str] = &["std::os::", "rustix", "libc", "(unix", "(windows", "target_os", "target_family"];
 
-/// Where it stands all the same: this list, and the tests of what only Unix has, permissions above all.
-const EXCEPTIONS: [&str; 3] = ["cli/tests/bad_input.rs", "cli/tests/folders.rs", "tests/platform_code.rs"];
+/// Where it stands all the same: this list.
+const EXCEPTIONS: [&str; 1] = ["tests/platform_code.rs"];
 
 /// Whether a source may not hold this text.
 fn is_misplaced(path: &str, text: &str) -> bool {

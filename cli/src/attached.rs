@@ -13,6 +13,7 @@ use crate::address;
 use crate::config::{Config, cannot};
 use crate::dying::{DieAt, DyingStorage};
 use crate::exit::{Exit, Failure, Result};
+use crate::last_failure;
 
 /// The replica's database in the state folder.
 const DATABASE: &str = "replica.db";
@@ -34,6 +35,8 @@ impl Attached {
     pub(crate) async fn open(path: &Path) -> Result<Self> {
         let folder = Config::find(path)?;
         let config = Config::load(&folder)?;
+        // `init` lets none in, but the file can be edited, and the address stands in what is printed and remembered.
+        address::refuse_password(&config.url)?;
         let state = config.state_folder(&folder);
         check_owner(&folder, &config, &state)?;
         let database = state.join(DATABASE);
@@ -45,14 +48,14 @@ impl Attached {
         Ok(Self { folder, config, replica })
     }
 
-    /// The replica's database.
-    pub(crate) fn database(&self) -> PathBuf {
-        self.config.state_folder(&self.folder).join(DATABASE)
+    /// Where the replica and the lock are.
+    pub(crate) fn state(&self) -> PathBuf {
+        self.config.state_folder(&self.folder)
     }
 
     /// Locks the folder against other syncs of it, until the file is dropped.
     pub(crate) fn lock(&self) -> Result<File> {
-        let path = self.config.state_folder(&self.folder).join(LOCK);
+        let path = self.state().join(LOCK);
         let file = File::options().create(true).truncate(false).write(true).open(&path);
         let file = file.map_err(|error| cannot("lock", &path, &error))?;
         match file.try_lock() {
@@ -118,7 +121,7 @@ pub(crate) async fn make_state(folder: &Path, config: &Config) -> Result<()> {
 /// Removes the state of a folder that is detached.
 pub(crate) fn remove_state(folder: &Path, config: &Config) -> Result<()> {
     let state = config.state_folder(folder);
-    let names = [DATABASE, "replica.db-wal", "replica.db-shm", "replica.db.lock", LOCK, OWNER];
+    let names = [DATABASE, "replica.db-wal", "replica.db-shm", "replica.db.lock", LOCK, OWNER, last_failure::FILE];
     for path in names.iter().map(|name| state.join(name)).filter(|path| path.exists()) {
         fs::remove_file(&path).map_err(|error| cannot("remove", &path, &error))?;
     }

@@ -71,21 +71,23 @@ impl Config {
     /// Writes it, whole or not at all.
     pub(crate) fn save(&self, folder: &Path) -> Result<()> {
         let path = Self::path(folder);
-        self.write(&path).map_err(|error| cannot("write", &path, &error))
-    }
-
-    fn write(&self, path: &Path) -> io::Result<()> {
-        let temporary = path.with_extension("new");
-        let mut file = File::create(&temporary)?;
-        file.write_all(&serde_json::to_vec_pretty(self)?)?;
-        file.sync_all()?;
-        fs::rename(temporary, path)
+        let text = serde_json::to_vec_pretty(self).map_err(io::Error::from);
+        text.and_then(|text| write_whole(&path, &text)).map_err(|error| cannot("write", &path, &error))
     }
 
     /// Where the replica and the lock are.
     pub(crate) fn state_folder(&self, folder: &Path) -> PathBuf {
         self.state.clone().unwrap_or_else(|| folder.join(OURS))
     }
+}
+
+/// Writes a file of ours, whole or not at all.
+pub(crate) fn write_whole(path: &Path, text: &[u8]) -> io::Result<()> {
+    let temporary = path.with_extension("new");
+    let mut file = File::create(&temporary)?;
+    file.write_all(text)?;
+    file.sync_all()?;
+    fs::rename(temporary, path)
 }
 
 /// The path without links and dots.

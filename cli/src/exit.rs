@@ -29,6 +29,24 @@ pub(crate) enum Exit {
     Unsupported = 9,
 }
 
+impl Exit {
+    /// The kind of failure as one word, for `--json`. One word for each code, and for good.
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Failure => "failure",
+            Self::Usage => "usage",
+            Self::Conflicts => "conflicts",
+            Self::Guard => "guard",
+            Self::Replaced => "replaced",
+            Self::Busy => "busy",
+            Self::Skipped => "skipped",
+            Self::Damaged => "damaged",
+            Self::Unsupported => "unsupported",
+        }
+    }
+}
+
 /// What `--help` says about exit codes.
 pub(crate) const HELP: &str = "\
 Exit codes:
@@ -57,6 +75,11 @@ impl Failure {
     /// A failure of `object`; `what` ends with the next step.
     pub(crate) fn new(exit: Exit, object: impl fmt::Display, what: impl fmt::Display) -> Self {
         Self { exit, line: one_line(&format!("{object}: {what}")) }
+    }
+
+    /// What `--json` prints of it.
+    pub(crate) fn as_json(&self) -> serde_json::Value {
+        serde_json::json!({ "error": { "kind": self.exit.word(), "message": self.line } })
     }
 }
 

@@ -12,6 +12,7 @@ mod dying;
 mod exit;
 mod folder;
 mod guard;
+mod last_failure;
 mod output;
 mod platform;
 mod progress;
@@ -23,15 +24,36 @@ use clap::Parser as _;
 
 use crate::args::Cli;
 use crate::exit::{Exit, Failure};
+use crate::output::say;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::try_parse().unwrap_or_else(|error| misused(&error));
     trace(cli.verbose);
-    let exit = run(cli).and_then(|exit| output::check().map(|()| exit)).unwrap_or_else(|failure| {
+    let json = cli.json;
+    let result = run(cli).inspect_err(|failure| {
+        if json {
+            say!("{:#}", failure.as_json());
+        }
+    });
+    let exit = result.and_then(|exit| output::check().map(|()| exit)).unwrap_or_else(|failure| {
         eprintln!("longshore: {failure}");
         failure.exit
     });
     ExitCode::from(exit as u8)
+}
+
+/// Ends as Clap would, which prints the help that was asked for as well; a script that wants JSON gets the failure as such.
+fn misused(error: &clap::Error) -> ! {
+    let json = std::env::args_os().take_while(|argument| argument != "--").any(|argument| argument == "--json");
+    if json && error.use_stderr() {
+        // What follows on the first paragraph is advice for people.
+        let text = error.to_string();
+        let words: Vec<&str> = text.split("\n\n").next().unwrap_or_default().split_whitespace().collect();
+        let what = words.join(" ");
+        let what = what.strip_prefix("error: ").unwrap_or(&what);
+        say!("{:#}", Failure::new(Exit::Usage, "the command line", what).as_json());
+    }
+    error.exit()
 }
 
 fn run(cli: Cli) -> exit::Result<Exit> {

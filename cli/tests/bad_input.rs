@@ -1,16 +1,12 @@
 //! Bad input: each gives one clear line on standard error and a documented exit code, and nothing is lost.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
-#![cfg(unix)]
 
 mod support;
 
 use std::fs::{self, File};
-use std::os::unix::fs::{PermissionsExt as _, chown};
-use std::os::unix::process::CommandExt as _;
-use std::process::Command;
 
-use support::{Ended, Place, longshore};
+use support::{Ended, Place, as_nobody, longshore, platform};
 
 fn init(place: &Place, url: &str) -> Ended {
     fs::create_dir_all(place.path("one")).unwrap();
@@ -52,7 +48,9 @@ fn help_documents_the_exit_codes() {
 fn a_missing_folder_is_an_error() {
     let place = Place::new();
     let ended = longshore().arg("init").arg(place.path("nowhere")).arg(place.url()).output().unwrap();
-    assert!(Ended::from(ended).fails(1).contains("nowhere"));
+    let line = Ended::from(ended).fails(1);
+    let said = format!("longshore: {}: there is no such folder; make it first, ", place.path("nowhere").display());
+    assert!(line.starts_with(&said), "{line}");
     place.sync("nowhere", &[]).fails(1);
     assert!(!place.path("nowhere").exists());
 }
@@ -70,15 +68,16 @@ fn a_folder_that_is_not_attached_is_an_error() {
 fn a_store_in_the_folder_and_a_folder_in_the_store_are_refused() {
     let place = Place::new();
     for inside in ["one", "one/store"] {
-        init(&place, &format!("file://{}", place.path(inside).display())).fails(2);
+        init(&place, &longshore::file_url(&place.path(inside))).fails(2);
     }
     fs::create_dir_all(place.path("store/files")).unwrap();
     let ended = longshore().arg("init").arg(place.path("store/files")).arg(place.url()).output().unwrap();
     Ended::from(ended).fails(2);
     assert!(!place.path("store/files/.longshore").exists());
     // A link does not hide it.
-    std::os::unix::fs::symlink(place.path("one"), place.path("link")).unwrap();
-    init(&place, &format!("file://{}", place.path("link/store").display())).fails(2);
+    if platform::link(&place.path("one"), &place.path("link")).is_ok() {
+        init(&place, &longshore::file_url(&place.path("link/store"))).fails(2);
+    }
 }
 
 #[test]
@@ -95,42 +94,6 @@ fn joining_never_creates() {
     place.init("two", &[]).fails(2);
 }
 
-/// A user for whom permissions count: tests may run as root.
-fn as_nobody(place: &Place) -> Command {
-    let program = place.path("longshore");
-    if !program.exists() {
-        fs::copy(env!("CARGO_BIN_EXE_longshore"), &program).unwrap();
-    }
-    let mut command = Command::new(program);
-    if is_root(place) {
-        command.uid(65534).gid(65534);
-    }
-    command
-}
-
-fn is_root(place: &Place) -> bool {
-    fs::write(place.path("probe"), "").unwrap();
-    fs::set_permissions(place.path("probe"), fs::Permissions::from_mode(0o000)).unwrap();
-    fs::read(place.path("probe")).is_ok()
-}
-
-fn own(place: &Place) {
-    if is_root(place) {
-        for entry in [".", "one", "store"] {
-            chown_all(&place.path(entry));
-        }
-    }
-}
-
-fn chown_all(path: &std::path::Path) {
-    chown(path, Some(65534), Some(65534)).unwrap();
-    if path.is_dir() {
-        for entry in fs::read_dir(path).unwrap() {
-            chown_all(&entry.unwrap().path());
-        }
-    }
-}
-
 #[test]
 fn an_unreadable_file_is_named_and_the_rest_goes_on() {
     let place = Place::with(&["one", "two"]);
@@ -139,13 +102,13 @@ fn an_unreadable_file_is_named_and_the_rest_goes_on() {
     place.settle(&["one", "two"]);
     place.write("one/fine.txt", "fine");
     place.write("one/secret.txt", "secret");
-    own(&place);
-    fs::set_permissions(place.path("one/secret.txt"), fs::Permissions::from_mode(0o000)).unwrap();
-    fs::set_permissions(place.path("one/folder"), fs::Permissions::from_mode(0o000)).unwrap();
-    let ended: Ended = as_nobody(&place).arg("sync").arg(place.path("one")).output().unwrap().into();
+    let Some(mut nobody) = as_nobody(&place) else { return };
+    platform::set_mode(&place.path("one/secret.txt"), 0o000);
+    platform::set_mode(&place.path("one/folder"), 0o000);
+    let ended: Ended = nobody.arg("sync").arg(place.path("one")).output().unwrap().into();
     assert_eq!(ended.code, Some(7), "{}", ended.err);
     assert!(ended.err.contains("secret.txt: cannot be read") && ended.err.contains("folder/: cannot be read"));
-    fs::set_permissions(place.path("one/folder"), fs::Permissions::from_mode(0o755)).unwrap();
+    platform::set_mode(&place.path("one/folder"), 0o755);
     place.settle(&["two"]);
     let names: Vec<_> = place.files("two").into_keys().collect();
     assert_eq!(names, ["fine.txt", "folder/kept too.txt", "kept.txt"], "what cannot be read is not deleted elsewhere");
@@ -156,12 +119,12 @@ fn an_unreadable_root_is_an_error() {
     let place = Place::with(&["one", "two"]);
     place.write("one/a.txt", "a");
     place.settle(&["one", "two"]);
-    own(&place);
+    let Some(mut nobody) = as_nobody(&place) else { return };
     // Its state can be reached, but it cannot be listed.
-    fs::set_permissions(place.path("one"), fs::Permissions::from_mode(0o300)).unwrap();
-    let ended: Ended = as_nobody(&place).arg("sync").arg(place.path("one")).output().unwrap().into();
+    platform::set_mode(&place.path("one"), 0o300);
+    let ended: Ended = nobody.arg("sync").arg(place.path("one")).output().unwrap().into();
     assert!(ended.fails(1).contains("cannot read"));
-    fs::set_permissions(place.path("one"), fs::Permissions::from_mode(0o700)).unwrap();
+    platform::set_mode(&place.path("one"), 0o700);
     place.settle(&["two"]);
     assert_eq!(place.files("two").len(), 1);
 }
@@ -205,11 +168,9 @@ fn a_path_that_is_too_long_for_an_id_is_named() {
 
 #[test]
 fn a_name_that_is_not_utf8_is_named() {
-    use std::os::unix::ffi::OsStrExt as _;
     let place = Place::with(&["one", "two"]);
     place.write("one/fine.txt", "fine");
-    let name = std::ffi::OsStr::from_bytes(b"caf\xe9.txt");
-    if fs::write(place.path("one").join(name), "latin").is_err() {
+    if fs::write(place.path("one").join(platform::name_without_utf8()), "latin").is_err() {
         return; // This file system takes UTF-8 only.
     }
     let ended = place.sync("one", &[]);

@@ -30,3 +30,16 @@ fn a_demo_without_files_says_what_to_do() {
     let ended = support::Ended::from(output);
     assert!(ended.fails(1).contains("--from FOLDER"));
 }
+
+#[test]
+fn a_demo_outside_a_repository_says_where_files_can_come_from() {
+    let place = Place::new();
+    std::fs::create_dir(place.path("alone")).unwrap();
+    let mut command = longshore();
+    command.arg("demo").current_dir(place.path("alone"));
+    // Nothing above it may count as a repository either.
+    let above = std::fs::canonicalize(place.path("")).unwrap();
+    command.env_remove("GIT_DIR").env_remove("GIT_WORK_TREE").env("GIT_CEILING_DIRECTORIES", &above);
+    let line = support::Ended::from(command.output().unwrap()).fails(1);
+    assert!(line.contains("alone") && line.contains("give it files with `longshore demo --from FOLDER`"), "{line}");
+}

@@ -13,6 +13,7 @@ use crate::database::{Database, Reader};
 use crate::digests;
 use crate::errors::{Fault, Result as Inner, damaged};
 use crate::record::{Record, exists};
+use crate::room;
 use crate::values;
 use crate::writer::Writer;
 
@@ -188,6 +189,40 @@ impl SqliteReplica {
     /// Whether there are no documents.
     pub async fn is_empty(&self) -> Result<bool> {
         Ok(self.list(None, 1).await?.is_empty())
+    }
+
+    /// Gives room in the database that nothing uses any more back to the disk, if it is worth it, and says how many bytes.
+    ///
+    /// SQLite keeps the room of what was removed for what comes later. After a large push with
+    /// [`Bodies::WhilePending`](crate::Bodies::WhilePending) that is as much as all the bodies. It is given back if it is at
+    /// least `least` bytes **and** at least half of the database: what is kept is written anew, so no more is ever written
+    /// than is won. Otherwise nothing is done, and the answer is 0.
+    ///
+    /// - **Best called** when nothing is pending: what is, will soon leave more.
+    /// - **Meanwhile** writes wait, and reads do not. What is kept needs its room once more on the disk.
+    /// - **An error leaves** every document as it was; call it again at any time.
+    /// - **Errors**: `Locked` if another process writes for ten seconds, `Full` without room for the copy, `Denied` where the
+    ///   database cannot be written, `Unavailable` if the disk fails, `Corrupt` if the database is damaged.
+    ///
+    /// ```
+    /// use longshore_core::Document;
+    /// use longshore_replica::SqliteReplica;
+    ///
+    /// # let folder = tempfile::tempdir().map_err(|_| longshore_core::Error::new(longshore_core::ErrorKind::Full, "no folder"))?;
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// let replica = SqliteReplica::open(folder.path().join("app.db")).await?;
+    /// replica.put(Document::new("film", vec![0; 1 << 20])?).await?;
+    /// replica.put(Document::new("film", "cut")?).await?;
+    ///
+    /// assert_eq!(replica.reclaim(1 << 30).await?, 0);
+    /// assert!(replica.reclaim(64 << 10).await? >= 1 << 20);
+    /// assert_eq!(replica.reclaim(64 << 10).await?, 0);
+    /// # Ok::<(), longshore_core::Error>(())
+    /// # })?;
+    /// # Ok::<(), longshore_core::Error>(())
+    /// ```
+    pub async fn reclaim(&self, least: u64) -> Result<u64> {
+        self.database.maintain("reclaim", move |connection| room::reclaim(connection, least)).await
     }
 
     async fn read<T: Send + 'static>(

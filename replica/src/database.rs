@@ -59,6 +59,17 @@ impl Database {
         Ok(done)
     }
 
+    /// Runs the job on the connection that writes, in no transaction.
+    pub(crate) async fn maintain<T: Send + 'static>(
+        self: &Arc<Self>,
+        operation: &'static str,
+        job: impl FnOnce(&Connection) -> Inner<T> + Send + 'static,
+    ) -> Result<T> {
+        let database = Arc::clone(self);
+        let work = move || job(&lock(&database.writer)).map_err(|fault| fault.at(operation, &database.path));
+        blocking::run(work).await
+    }
+
     /// Runs the job on one unchanging view of the database. It waits for no writer.
     pub(crate) async fn read<T: Send + 'static>(
         self: &Arc<Self>,

@@ -28,6 +28,7 @@ mod engine;
 mod errors;
 mod outbox;
 mod record;
+mod room;
 mod schema;
 mod state;
 mod sweep;

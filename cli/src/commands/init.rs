@@ -1,6 +1,7 @@
 //! `longshore init`: attaches a folder of files to a store.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -26,7 +27,7 @@ struct Store {
 
 pub(super) async fn run(args: Init, json: bool) -> Result<Exit> {
     address::refuse_password(&args.url)?;
-    let folder = canonical(&args.folder)?;
+    let folder = existing(&args.folder)?;
     if Config::exists(&folder) {
         let what = "is attached to a store already; run `longshore detach` first to attach it to another";
         return Err(Failure::new(Exit::Usage, folder.display(), what));
@@ -42,6 +43,15 @@ pub(super) async fn run(args: Init, json: bool) -> Result<Exit> {
     config.save(&folder)?;
     tell(&folder, &store, json);
     Ok(Exit::Done)
+}
+
+/// The folder of files. It is never made here: a mistyped name would be attached, and synced as an empty folder.
+fn existing(folder: &Path) -> Result<PathBuf> {
+    if fs::metadata(folder).is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+        let what = "there is no such folder; make it first, or check the path and that its disk is mounted";
+        return Err(Failure::new(Exit::Failure, folder.display(), what));
+    }
+    canonical(folder)
 }
 
 fn tell(folder: &Path, store: &Store, json: bool) {

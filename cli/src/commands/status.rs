@@ -10,14 +10,19 @@ use crate::args;
 use crate::attached::{self, Attached};
 use crate::book::Book;
 use crate::changes::Changes;
-use crate::exit::{Exit, Result};
+use crate::exit::{Exit, Result, one_line};
 use crate::folder::{Folder, Skipped};
+use crate::last_failure::LastFailure;
 use crate::output::say;
 use crate::replica::{blocking, wall_seconds};
 
 pub(super) async fn run(args: &args::Attached, json: bool) -> Result<Exit> {
     let at = Attached::open(&args.folder).await?;
-    let status = replica_status(Arc::new(at.replica.clone())).await?;
+    let mut status = replica_status(Arc::new(at.replica.clone())).await?;
+    let failed = LastFailure::load(&at.state());
+    // The engine's own is the same or older: each sync that fails is noted, and each that succeeds ends both.
+    let failed_at = failed.as_ref().map(|failed| failed.at);
+    status.last_error = failed.map(|failed| failed.message).or(status.last_error);
     let book = Book::load(&at.replica).await?;
     let off: Vec<Skipped> = book.off_disk().map(|(id, why)| Skipped::problem(id.as_str(), why)).collect();
     let files = book.on_disk().count() as u64;
@@ -26,12 +31,12 @@ pub(super) async fn run(args: &args::Attached, json: bool) -> Result<Exit> {
         print_json(&json!({
             "folder": at.folder, "url": at.config.url, "device": at.config.device, "files": files,
             "changed": changes.candidates.len(), "deleted": changes.deleted.len(), "status": status,
-            "skipped": changes.skipped, "not_on_disk": off,
+            "failed_at": failed_at, "skipped": changes.skipped, "not_on_disk": off,
         }));
         return Ok(Exit::Done);
     }
     say!("{} is attached to {} as `{}`", at.folder.display(), at.config.url, at.config.device);
-    say!("{}", last_sync(&status));
+    say!("{}", last_sync(&status, failed_at));
     say!(
         "{} recorded; since then {} look changed and {} are gone",
         count(files, "file"),
@@ -56,14 +61,15 @@ async fn look(at: &Attached, book: Book) -> Result<Changes> {
     changes.map_err(|error| crate::config::cannot("read", &at.folder, &error))
 }
 
-fn last_sync(status: &Status) -> String {
+fn last_sync(status: &Status, failed_at: Option<u64>) -> String {
     let synced = match (status.last_synced, status.checkpoint) {
         (None, _) => "never synced".to_owned(),
         (Some(at), Some(entry)) => format!("last in step at {}, with commit {}", time(at), entry.get()),
         (Some(at), None) => format!("last in step at {}, with an empty store", time(at)),
     };
+    let failed = failed_at.map_or_else(String::new, |at| format!(" at {}", time(at)));
     match &status.last_error {
-        Some(error) => format!("{synced}; the last sync failed: {error}"),
+        Some(error) => format!("{synced}; the last sync failed{failed}: {}", one_line(error)),
         None => synced,
     }
 }

@@ -21,6 +21,7 @@ use crate::dying::DieAt;
 use crate::exit::{Exit, Failure, Result, one_line};
 use crate::folder::scan::remove_leftovers;
 use crate::folder::{Folder, Skipped};
+use crate::last_failure::LastFailure;
 use crate::progress::Display;
 use crate::replica::{FolderReplica, blocking, wall_seconds};
 
@@ -29,12 +30,19 @@ const SHOWN: usize = 20;
 
 pub(super) async fn run(args: Sync, json: bool) -> Result<Exit> {
     let at = Attached::open(&args.at.folder).await?;
-    address::refuse_nesting(&at.folder, &at.config.url)?;
     let _lock = at.lock()?;
-    let (folder, book, changes) = look(&at, &args).await?;
     if args.dry_run {
+        let (folder, book, changes) = look(&at, &args).await?;
         return dry_run::run(&at, folder, book, changes, json).await;
     }
+    let result = in_step(&at, args, json).await;
+    LastFailure::note(&at.state(), &result);
+    Ok(result?.tell(json))
+}
+
+/// Brings the folder and its store in step.
+async fn in_step(at: &Attached, args: Sync, json: bool) -> Result<Summary> {
+    let (folder, book, changes) = look(at, &args).await?;
     if !args.allow_mass_delete {
         guard(&folder, &book, &changes)?;
     }
@@ -48,15 +56,15 @@ pub(super) async fn run(args: Sync, json: bool) -> Result<Exit> {
         decisions: Decisions::default(),
     };
     let decisions = Arc::clone(&rule.decisions);
-    let report = sync(&at, &replica, rule, args.die_at, json).await?;
-    space::give_back(&at).await;
+    let report = sync(at, &replica, rule, args.die_at, json).await?;
+    space::give_back(at).await;
     let decisions = decisions.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    let summary = Summary { report, tally: replica.tally(), skipped: left_out(&replica, skipped), decisions };
-    Ok(summary.tell(json))
+    Ok(Summary { report, tally: replica.tally(), skipped: left_out(&replica, skipped), decisions })
 }
 
 /// Scans the folder while the records are read, and compares the two.
 async fn look(at: &Attached, args: &Sync) -> Result<(Arc<Folder>, Book, Changes)> {
+    address::refuse_nesting(&at.folder, &at.config.url)?;
     let mut folder = Folder::new(at.folder.clone());
     if let Some(DieAt::File(number)) = args.die_at {
         folder.die_at_file = Some(number);

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test file uses a part of this")]
 
+pub(crate) mod platform;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -28,12 +30,15 @@ impl Ended {
         serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {} {}", self.out, self.err))
     }
 
-    /// Asserts the exit code, and that there is one line on standard error.
+    /// Asserts the exit code, and that there is one line on standard error; what JSON there is says the same.
     #[track_caller]
     pub(crate) fn fails(self, code: i32) -> String {
         assert_eq!(self.code, Some(code), "{} {}", self.out, self.err);
         assert_eq!(self.err.trim_end().lines().count(), 1, "not one line: {}", self.err);
         assert!(self.err.starts_with("longshore: "), "{}", self.err);
+        if !self.out.is_empty() {
+            assert_eq!(self.json()["error"]["message"], self.err.trim_end()["longshore: ".len()..]);
+        }
         self.err
     }
 
@@ -49,6 +54,11 @@ impl From<Output> for Ended {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         Self { code: output.status.code(), out: text(&output.stdout), err: text(&output.stderr) }
     }
+}
+
+/// The command, run by a user for whom permissions count; `None` where there is no such user.
+pub(crate) fn as_nobody(place: &Place) -> Option<Command> {
+    platform::as_nobody(Path::new(env!("CARGO_BIN_EXE_longshore")), place.dir.path())
 }
 
 /// The command itself.
@@ -75,7 +85,7 @@ impl Place {
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("file://{}", self.path("store").display())
+        longshore::file_url(&self.path("store"))
     }
 
     pub(crate) fn init(&self, device: &str, more: &[&str]) -> Ended {

@@ -58,7 +58,8 @@ fn limited(from: &Path, found: Vec<String>) -> (Vec<String>, usize) {
 fn tracked() -> Result<(PathBuf, Vec<String>)> {
     let here = std::env::current_dir().map_err(failed(".".as_ref()))?;
     let none = || {
-        let what = "is in no git repository whose files could be used; give a folder with --from FOLDER";
+        let what =
+            "is in no git repository whose files the demo could use; give it files with `longshore demo --from FOLDER`";
         Failure::new(Exit::Failure, here.display(), what)
     };
     let listed = Command::new("git").args(["ls-files", "-z"]).output().map_err(|_| none())?;
