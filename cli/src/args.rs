@@ -12,9 +12,9 @@ use crate::exit;
 #[derive(Debug, Parser)]
 #[command(name = "longshore", version, after_help = exit::HELP)]
 pub(crate) struct Cli {
-    /// Print one JSON object on standard output instead of text.
-    #[arg(long, global = true)]
-    pub(crate) json: bool,
+    /// Print one JSON object on standard output instead of text. (After a command's name as well.)
+    #[arg(long)]
+    json: bool,
     /// Tell on standard error what happens inside; twice for more.
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
@@ -39,6 +39,35 @@ pub(crate) enum Command {
     Detach(Detach),
     /// Watch two folders sync, survive a kill and meet in a conflict, in a temporary place.
     Demo(Demo),
+    /// Ask whether a store can hold your data safely: an answer in seconds.
+    Doctor(Doctor),
+    /// Run the conformance suite against a store, in a scratch place of it, and print a table.
+    Conformance(Conformance),
+}
+
+impl Cli {
+    /// Whether to print JSON instead of text.
+    pub(crate) fn json(&self) -> bool {
+        self.json
+            || match &self.command {
+                Command::Init(args) => args.output.json,
+                Command::Sync(args) => args.at.output.json,
+                Command::Status(args) | Command::Conflicts(args) => args.output.json,
+                Command::Log(args) => args.output.json,
+                Command::Detach(args) => args.at.output.json,
+                Command::Demo(args) => args.output.json,
+                Command::Doctor(args) => args.output.json,
+                Command::Conformance(_) => false,
+            }
+    }
+}
+
+/// How to print.
+#[derive(Debug, Args)]
+pub(crate) struct Output {
+    /// Print one JSON object on standard output instead of text.
+    #[arg(long)]
+    json: bool,
 }
 
 /// A folder that is attached.
@@ -47,6 +76,8 @@ pub(crate) struct Attached {
     /// The folder, or any folder in it.
     #[arg(default_value = ".")]
     pub(crate) folder: PathBuf,
+    #[command(flatten)]
+    output: Output,
 }
 
 /// `longshore init`
@@ -65,6 +96,8 @@ pub(crate) struct Init {
     /// This device's name, for the copies that conflicts leave; the machine's name if not given.
     #[arg(long, value_name = "NAME")]
     pub(crate) device: Option<String>,
+    #[command(flatten)]
+    output: Output,
 }
 
 /// `longshore sync`
@@ -98,6 +131,8 @@ pub(crate) struct Log {
     /// How many commits to list.
     #[arg(long, default_value_t = 20)]
     pub(crate) limit: u64,
+    #[command(flatten)]
+    output: Output,
     #[command(subcommand)]
     pub(crate) show: Option<Show>,
 }
@@ -131,4 +166,43 @@ pub(crate) struct Demo {
     /// Keep the folders, and say where they are.
     #[arg(long)]
     pub(crate) keep: bool,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// `longshore doctor`
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// The store's address: `file:///path/to/folder`.
+    pub(crate) url: String,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// `longshore conformance`
+#[derive(Debug, Args)]
+pub(crate) struct Conformance {
+    /// The store's address. Everything happens in a scratch place of it, which is removed again.
+    pub(crate) url: String,
+    /// Write the outcome as JSON to this file; `-` for standard output, in place of the table.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    /// Write the outcome to this file as CI servers read it, in the XML of `JUnit`.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) junit: Option<PathBuf>,
+    /// Every case, few rounds: seconds.
+    #[arg(long, conflicts_with = "full")]
+    pub(crate) quick: bool,
+    /// Everything, exhaustively: minutes to hours.
+    #[arg(long)]
+    pub(crate) full: bool,
+    /// Only cases whose name contains this; may be repeated.
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) only: Vec<String>,
+    /// What every choice comes from: repeat a run with the seed that it printed.
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    /// Fail if nothing was shown of this group of cases; may be repeated.
+    #[arg(long, value_name = "GROUP")]
+    pub(crate) require: Vec<String>,
 }

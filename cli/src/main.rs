@@ -13,10 +13,12 @@ mod exit;
 mod folder;
 mod guard;
 mod last_failure;
+mod mounts;
 mod output;
 mod platform;
 mod progress;
 mod replica;
+mod scratch;
 
 use std::process::ExitCode;
 
@@ -29,7 +31,7 @@ use crate::output::say;
 fn main() -> ExitCode {
     let cli = Cli::try_parse().unwrap_or_else(|error| misused(&error));
     trace(cli.verbose);
-    let json = cli.json;
+    let json = cli.json();
     let result = run(cli).inspect_err(|failure| {
         if json {
             say!("{:#}", failure.as_json());

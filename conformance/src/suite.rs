@@ -145,6 +145,14 @@ pub fn ignored_groups(reports: &[CaseReport]) -> Vec<(Group, usize)> {
     groups.into_iter().filter(|(_, (all, ignored))| all == ignored).map(|(group, (all, _))| (group, all)).collect()
 }
 
+/// Of these groups, those of which no case was run to a verdict: all ignored, or none chosen.
+pub fn unshown(reports: &[CaseReport], required: &[Group]) -> Vec<Group> {
+    let shows = |group: Group| {
+        reports.iter().any(|report| report.case.group == group && !matches!(report.verdict, Verdict::Ignored(_)))
+    };
+    required.iter().copied().filter(|group| !shows(*group)).collect()
+}
+
 fn random() -> Result<u64> {
     let mut bytes = [0; 8];
     TokioRuntime.random(&mut bytes)?;

@@ -15,6 +15,7 @@ use crate::attached;
 use crate::config::{Config, OURS, cannot, canonical};
 use crate::exit::{Exit, Failure, Result};
 use crate::folder::names;
+use crate::mounts;
 use crate::output::say;
 use crate::platform;
 
@@ -99,7 +100,7 @@ async fn find_store(server: &StoredServer, storage: Arc<dyn Storage>, join: bool
 /// Where the state goes, if not into the folder.
 fn state(folder: &Path, args: &Init) -> Result<Option<PathBuf>> {
     let Some(state) = &args.state else {
-        return match unsafe_for_state(folder) {
+        return match mounts::shared_otherwise(folder) {
             None => Ok(None),
             Some(kind) => {
                 let what = format!(
@@ -119,40 +120,11 @@ fn state(folder: &Path, args: &Init) -> Result<Option<PathBuf>> {
     if address::store_path(&args.url).is_some_and(|store| state.starts_with(address::resolved(&store))) {
         return refuse("the state must not lie in the store; choose another place for the state");
     }
-    if let Some(kind) = unsafe_for_state(&state) {
+    if let Some(kind) = mounts::shared_otherwise(&state) {
         return refuse(&format!("lies {kind}, where the state's database is unsafe; choose a disk of this machine"));
     }
     if attached::has_state(&state) {
         return refuse("holds the state of another folder; choose an empty place");
     }
     Ok(Some(state))
-}
-
-/// Why SQLite's shared memory, or its files, would not be safe there.
-fn unsafe_for_state(folder: &Path) -> Option<String> {
-    let network = platform::network_file_system(folder).map(|kind| format!("on a network file system ({kind})"));
-    network.or_else(|| cloud(folder).map(|tool| format!("in a folder that {tool} copies about")))
-}
-
-/// The tool that copies a folder about, by its marker files and its usual names.
-fn cloud(folder: &Path) -> Option<&'static str> {
-    const MARKERS: &[(&str, &str)] = &[
-        (".dropbox", "Dropbox"),
-        (".dropbox.cache", "Dropbox"),
-        (".stfolder", "Syncthing"),
-        (".owncloudsync.log", "ownCloud"),
-        (".sync_journal.db", "Nextcloud"),
-    ];
-    const NAMES: &[(&str, &str)] = &[
-        ("Dropbox", "Dropbox"),
-        ("OneDrive", "OneDrive"),
-        ("Google Drive", "Google Drive"),
-        ("CloudStorage", "the cloud"),
-        ("Mobile Documents", "iCloud"),
-    ];
-    folder.ancestors().find_map(|folder| {
-        let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        let marker = MARKERS.iter().find(|(marker, _)| folder.join(marker).exists());
-        marker.or_else(|| NAMES.iter().find(|(known, _)| *known == name)).map(|(_, tool)| *tool)
-    })
 }

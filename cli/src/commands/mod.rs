@@ -1,8 +1,10 @@
 //! The commands, one file for each.
 
 mod conflicts;
+mod conformance;
 mod demo;
 mod detach;
+mod doctor;
 mod init;
 mod log;
 mod status;
@@ -14,7 +16,7 @@ use crate::exit::{Exit, Result};
 
 /// Does what the command line says.
 pub(crate) async fn run(cli: Cli) -> Result<Exit> {
-    let json = cli.json;
+    let json = cli.json();
     match cli.command {
         Command::Init(args) => init::run(args, json).await,
         Command::Sync(args) => sync::run(args, json).await,
@@ -23,5 +25,7 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit> {
         Command::Conflicts(args) => conflicts::run(&args, json).await,
         Command::Detach(args) => detach::run(&args, json).await,
         Command::Demo(args) => demo::run(&args, json),
+        Command::Doctor(args) => doctor::run(&args, json).await,
+        Command::Conformance(args) => conformance::run(args).await,
     }
 }

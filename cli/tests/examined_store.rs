@@ -1,0 +1,72 @@
+//! Somebody wants to trust a store: `doctor` answers in seconds, `conformance` shows it, and neither leaves anything behind.
+#![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
+mod support;
+
+use std::fs;
+
+use serde_json::Value;
+use support::{Ended, Place, longshore};
+
+fn on_store(place: &Place, command: &str, more: &[&str]) -> Ended {
+    fs::create_dir_all(place.path("store")).unwrap();
+    longshore().arg(command).arg(place.url()).args(more).output().unwrap().into()
+}
+
+#[test]
+fn doctor_finds_a_folder_healthy_and_leaves_nothing() {
+    let place = Place::new();
+    let answer = on_store(&place, "doctor", &["--json"]).ok().json();
+    assert_ne!(answer["health"], "bad");
+    let topics: Vec<&str> =
+        answer["findings"].as_array().unwrap().iter().map(|finding| finding["topic"].as_str().unwrap()).collect();
+    for topic in ["reachable", "creates once, raced", "lists what was written", "clock", "size limit", "limits of this"]
+    {
+        assert!(topics.contains(&topic), "{topic} in {topics:?}");
+    }
+    assert_eq!(fs::read_dir(place.path("store")).unwrap().count(), 0);
+}
+
+#[test]
+fn doctor_says_that_a_store_is_not_there() {
+    let place = Place::new();
+    let ended: Ended = longshore().arg("doctor").arg(place.url()).output().unwrap().into();
+    assert!(ended.fails(6).contains("is not there"));
+}
+
+#[test]
+fn doctor_disturbs_no_store() {
+    let place = Place::with(&["one"]);
+    place.write("one/file", "text");
+    place.run("sync", "one", &[]).ok();
+    on_store(&place, "doctor", &[]).ok();
+    let names: Vec<_> = fs::read_dir(place.path("store")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(names.iter().all(|name| !name.to_string_lossy().starts_with("doctor")), "{names:?}");
+    place.run("sync", "one", &[]).ok();
+}
+
+#[test]
+fn conformance_reports_in_every_form_and_leaves_nothing() {
+    let place = Place::new();
+    let (json, junit) = (place.path("report.json"), place.path("report.xml"));
+    let more = ["--quick", "--only", "storage::create", "--seed", "7", "--json", json.to_str().unwrap(), "--junit"];
+    let ended = on_store(&place, "conformance", &[&more[..], &[junit.to_str().unwrap()]].concat()).ok();
+    assert!(ended.out.contains("| storage |"), "{}", ended.out);
+    let report: Value = serde_json::from_str(&fs::read_to_string(json).unwrap()).unwrap();
+    assert_eq!((&report["failed"], &report["seed"], &report["size"]), (&0.into(), &"7".into(), &"quick".into()));
+    assert!(fs::read_to_string(junit).unwrap().contains("failures=\"0\""));
+    assert_eq!(fs::read_dir(place.path("store")).unwrap().count(), 0);
+}
+
+#[test]
+fn conformance_says_what_it_was_not_shown() {
+    let place = Place::new();
+    let more = ["--quick", "--only", "storage::create", "--require", "network"];
+    let ended = on_store(&place, "conformance", &more);
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.err.contains("nothing was shown of network"), "{}", ended.err);
+    let ended = on_store(&place, "conformance", &["--only", "no such case"]);
+    assert!(ended.fails(2).contains("no case has such a name"));
+    let ended = on_store(&place, "conformance", &["--require", "nothing"]);
+    assert!(ended.fails(2).contains("is no group"));
+}
