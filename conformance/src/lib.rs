@@ -3,7 +3,7 @@
 //!
 //! An adapter's whole test file, `tests/conformance.rs`, with `harness = false` in its manifest:
 //!
-//! ```
+//! ```no_run
 //! use std::sync::Arc;
 //!
 //! use longshore_conformance::{Harness, Scratch};

@@ -7,6 +7,11 @@
 mod errors;
 mod sql;
 
+/// The blocks of `docs/write-an-adapter.md`, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/write-an-adapter.md")]
+struct Guide;
+
 use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
