@@ -7,10 +7,11 @@ use bytes::Bytes;
 use futures::executor::block_on;
 use longshore_core::{
     Answer, Client, Conflict, Document, DocumentId, DomainName, Error, LockPolicy, MemoryReplica, MemoryStorage,
-    Result, StoredServer, SyncReport, Version,
+    Result, Storage, StoredServer, SyncReport, Version,
 };
 
 use super::fault::{Fault, FaultStorage};
+use super::forward::{Forward, RoundTrips};
 use super::sim::Sim;
 
 /// Sides of conflicts that apps were told of: document and body, `None` for a deletion.
@@ -34,6 +35,8 @@ pub struct Device {
     pub replica: MemoryReplica,
     pub storage: FaultStorage,
     pub policy: LockPolicy,
+    /// Whether its calls take time. See [`RoundTrips`].
+    pub slow: bool,
     sim: Sim,
     told: Told,
     written: Arc<Mutex<Vec<(DocumentId, Bytes)>>>,
@@ -62,6 +65,7 @@ impl World {
             replica,
             storage: FaultStorage::new(self.storage.clone(), self.sim.clone(), name, self.timed),
             policy: LockPolicy::Contended,
+            slow: false,
             sim: self.sim.clone(),
             told: self.told.clone(),
             written: self.written.clone(),
@@ -137,8 +141,12 @@ impl Device {
 
     /// A client without a resolver, or with the merging one, as a freshly started process makes it.
     pub fn new_client(&self, resolving: bool) -> Client {
-        let server =
-            StoredServer::new(Arc::new(self.storage.clone()), self.sim.runtime(), &DomainName::default()).unwrap();
+        let storage: Arc<dyn Storage> = if self.slow {
+            Arc::new(Forward::new(self.storage.clone(), RoundTrips(self.sim.clone())))
+        } else {
+            Arc::new(self.storage.clone())
+        };
+        let server = StoredServer::new(storage, self.sim.runtime(), &DomainName::default()).unwrap();
         let builder = Client::builder_on(self.sim.runtime(), Arc::new(server), Arc::new(self.replica.clone()));
         let builder = builder.lock_policy(self.policy);
         if !resolving {
