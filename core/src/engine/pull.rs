@@ -21,6 +21,8 @@ use crate::storage::{Reply, ServerTime};
 const WIDEST: usize = 64;
 /// Bytes of changes that are gathered before they are applied, and read ahead.
 const GATHER: u64 = 8 << 20;
+/// How many segments are on their way down at once: each is up to 8 MiB.
+const SEGMENTS: usize = 4;
 /// How often an entry that is missing below a present one is looked for.
 const PATIENCE: u32 = 5;
 /// How often a batch is decided anew because the app wrote meanwhile.
@@ -58,7 +60,7 @@ impl Gathered {
                 (Some(_), End::Head(_)) => self.end = End::Hole,
                 (Some(entry), End::Open) => {
                     self.doubt(session, number, time)?;
-                    self.bytes = self.bytes.saturating_add(weight(&entry));
+                    self.bytes = self.bytes.saturating_add(held(&entry));
                     self.entries.push(entry);
                 }
                 (None, End::Open) => {
@@ -87,7 +89,7 @@ impl Session<'_> {
         let (mut replies, mut width, mut hole) = (first, 1, None);
         loop {
             let from = after(&self.tip()?, &gathered.entries).next()?;
-            let heaviest = replies.iter().filter_map(|reply| reply.value.as_ref()).map(weight).max().unwrap_or(0);
+            let heaviest = replies.iter().filter_map(|reply| reply.value.as_ref()).map(held).max().unwrap_or(0);
             replies.iter().try_for_each(|reply| self.saw(reply.time))?;
             gathered.take(self, replies, from)?;
             self.check_chain(&gathered.entries).await?;
@@ -186,7 +188,11 @@ impl Session<'_> {
     }
 
     async fn apply_run(&mut self, entries: Vec<Entry>) -> Result<()> {
-        if entries.is_empty() { Ok(()) } else { self.apply_entries(entries, Vec::new()).await }
+        if entries.is_empty() {
+            return Ok(());
+        }
+        self.keep_lease().await;
+        self.apply_entries(entries, Vec::new()).await
     }
 
     /// Moves documents, bases and checkpoint together. If the app wrote meanwhile, everything is decided anew.
@@ -238,7 +244,7 @@ impl Session<'_> {
         Ok(changes)
     }
 
-    /// What entries hold, list by list in the order of the log.
+    /// What entries hold, list by list in the order of the log. Segments are read a few at a time.
     pub(super) fn lists<'e>(
         &'e self,
         entries: &'e [Entry],
@@ -255,7 +261,7 @@ impl Session<'_> {
             };
             Ok((sequence, list))
         };
-        stream::iter(parts).then(read)
+        stream::iter(parts).map(read).buffered(SEGMENTS)
     }
 
     /// An entry under my name that I never journalled: this replica is a copy, or was restored from a backup.
@@ -284,14 +290,21 @@ impl Session<'_> {
     }
 }
 
-/// Bytes that an entry's changes hold in memory, about; of those in segments, what they have stored.
-fn weight(entry: &Entry) -> u64 {
+/// Bytes that an entry holds in memory, about.
+fn held(entry: &Entry) -> u64 {
     match &entry.content {
         Content::Changes(changes) => {
             changes.iter().map(|change| (change.action.len() + change.id.as_str().len()) as u64).sum()
         }
+        _ => entry.size,
+    }
+}
+
+/// Bytes that applying an entry takes, about: of the changes in segments, what they have stored.
+fn weight(entry: &Entry) -> u64 {
+    match &entry.content {
         Content::Segments(segments) => segments.iter().fold(0, |sum, segment| segment.length.saturating_add(sum)),
-        _ => 0,
+        _ => held(entry),
     }
 }
 

@@ -35,8 +35,8 @@ pub struct Device {
     pub replica: MemoryReplica,
     pub storage: FaultStorage,
     pub policy: LockPolicy,
-    /// Whether its calls take time. See [`RoundTrips`].
-    pub slow: bool,
+    /// If its calls take time: how many it makes side by side. See [`RoundTrips`].
+    pub slow: Option<usize>,
     sim: Sim,
     told: Told,
     written: Arc<Mutex<Vec<(DocumentId, Bytes)>>>,
@@ -65,7 +65,7 @@ impl World {
             replica,
             storage: FaultStorage::new(self.storage.clone(), self.sim.clone(), name, self.timed),
             policy: LockPolicy::Contended,
-            slow: false,
+            slow: None,
             sim: self.sim.clone(),
             told: self.told.clone(),
             written: self.written.clone(),
@@ -139,15 +139,21 @@ impl Device {
         ids.iter().map(|id| (id.clone(), get(id))).collect()
     }
 
+    /// The server as this device reaches it.
+    pub fn server(&self) -> StoredServer {
+        let storage: Arc<dyn Storage> = match self.slow {
+            Some(parallelism) => {
+                let trips = RoundTrips { sim: self.sim.clone(), parallelism };
+                Arc::new(Forward::new(self.storage.clone(), trips))
+            }
+            None => Arc::new(self.storage.clone()),
+        };
+        StoredServer::new(storage, self.sim.runtime(), &DomainName::default()).unwrap()
+    }
+
     /// A client without a resolver, or with the merging one, as a freshly started process makes it.
     pub fn new_client(&self, resolving: bool) -> Client {
-        let storage: Arc<dyn Storage> = if self.slow {
-            Arc::new(Forward::new(self.storage.clone(), RoundTrips(self.sim.clone())))
-        } else {
-            Arc::new(self.storage.clone())
-        };
-        let server = StoredServer::new(storage, self.sim.runtime(), &DomainName::default()).unwrap();
-        let builder = Client::builder_on(self.sim.runtime(), Arc::new(server), Arc::new(self.replica.clone()));
+        let builder = Client::builder_on(self.sim.runtime(), Arc::new(self.server()), Arc::new(self.replica.clone()));
         let builder = builder.lock_policy(self.policy);
         if !resolving {
             return builder.build();
@@ -201,6 +207,11 @@ impl Device {
     /// Object bytes that this device's running process has sent.
     pub fn sync_bytes(&mut self) -> usize {
         self.storage.sent()
+    }
+
+    /// Virtual time.
+    pub fn millis(&self) -> u64 {
+        self.sim.millis()
     }
 
     pub fn arm(&self, call: u64, fault: Fault) {

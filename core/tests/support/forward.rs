@@ -14,6 +14,10 @@ use super::sim::Sim;
 /// What is different about a storage: by itself nothing.
 #[async_trait]
 pub trait Bend: fmt::Debug + Send + Sync {
+    fn capabilities(&self, inner: &dyn Storage) -> Capabilities {
+        inner.capabilities()
+    }
+
     /// Comes before every call.
     async fn before(&self) {}
 
@@ -46,7 +50,7 @@ impl<S: Storage, B: Bend> Forward<S, B> {
 #[async_trait]
 impl<S: Storage, B: Bend> Storage for Forward<S, B> {
     fn capabilities(&self) -> Capabilities {
-        self.inner.capabilities()
+        self.bend.capabilities(&self.inner)
     }
 
     async fn create(&self, key: &ObjectKey, bytes: Bytes) -> Result<Reply<Created>> {
@@ -78,11 +82,19 @@ impl<S: Storage, B: Bend> Storage for Forward<S, B> {
 /// Every call takes a millisecond of virtual time, and calls side by side take it together: what passes is the number of round
 /// trips in sequence. A pause of the engine would show as many.
 #[derive(Debug)]
-pub struct RoundTrips(pub Sim);
+pub struct RoundTrips {
+    pub sim: Sim,
+    /// How many requests the storage says it takes side by side.
+    pub parallelism: usize,
+}
 
 #[async_trait]
 impl Bend for RoundTrips {
+    fn capabilities(&self, inner: &dyn Storage) -> Capabilities {
+        inner.capabilities().with_parallelism(self.parallelism)
+    }
+
     async fn before(&self) {
-        self.0.sleep(Duration::from_millis(1)).await;
+        self.sim.sleep(Duration::from_millis(1)).await;
     }
 }
