@@ -106,8 +106,12 @@ impl Session<'_> {
             return Ok(());
         }
         match self.client.server.floor().await? {
-            Some(newest) if newest == sequence => Ok(()),
             Some(newest) if newest > sequence => Err(needs_snapshot(newest)),
+            // The snapshot's own hash of this entry would tell, which this version cannot read.
+            Some(newest) if newest == sequence && next.is_none() => {
+                Err(unread(UNCOMPARED, newest).with_operation("open"))
+            }
+            Some(newest) if newest == sequence => Err(replaced(HISTORY, sequence)),
             _ => Err(replaced(ROLLED_BACK, sequence)),
         }
     }
@@ -176,10 +180,17 @@ fn replaced(what: &'static str, number: Sequence) -> Error {
     Error::new(ErrorKind::Replaced, what).with_operation("open").with_key(format_args!("entry {}", number.get()))
 }
 
+const COMPACTED: &str = "entries that this replica needs were compacted into a snapshot, which this version of longshore \
+                         cannot read: use a newer one; nothing was changed";
+const UNCOMPARED: &str = "the entry that this replica is at was compacted into a snapshot, which this version of longshore \
+                          cannot read to see whether both are of one history: use a newer one; nothing was changed";
+
 pub(super) fn needs_snapshot(newest: Sequence) -> Error {
-    let what = "entries that this replica needs were compacted into a snapshot, which this version of longshore cannot \
-                read: use a newer one; nothing was changed";
-    Error::new(ErrorKind::Unsupported, what).with_operation("pull").with_key(format_args!("snapshot {}", newest.get()))
+    unread(COMPACTED, newest).with_operation("pull")
+}
+
+fn unread(what: &'static str, newest: Sequence) -> Error {
+    Error::new(ErrorKind::Unsupported, what).with_key(format_args!("snapshot {}", newest.get()))
 }
 
 /// The place before which nothing of ours can be missing.
