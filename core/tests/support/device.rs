@@ -106,6 +106,12 @@ fn merge(told: &Told, conflict: &Conflict) -> Answer {
     }
 }
 
+impl std::fmt::Debug for Device {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.storage.fmt(f)
+    }
+}
+
 impl Device {
     fn replace(&self, id: &str) {
         self.replaced.lock().unwrap().extend(self.get(id).map(Bytes::from));
