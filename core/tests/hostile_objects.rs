@@ -96,6 +96,19 @@ fn entries_that_no_writer_makes() {
     }
 }
 
+/// Nobody deletes what is here because the domain ended there. A plan says so, too, before a sync does.
+#[test]
+fn a_domain_that_was_dropped() {
+    let (world, mut device) = one_entry();
+    entry(&world, &json!({ "kind": "drop" }));
+    device.restart();
+    let planned = world.sim.run(device.new_client(false).plan(), || false).unwrap();
+    for error in [planned.unwrap_err(), device.sync_error()] {
+        assert_eq!(error.kind(), ErrorKind::Replaced, "{error}");
+    }
+    assert_eq!(device.documents().len(), 1);
+}
+
 #[test]
 fn an_entry_from_the_end_of_time_stops_nobody() {
     let (world, mut device) = one_entry();
