@@ -30,8 +30,7 @@ impl Session<'_> {
     pub(super) async fn open(&mut self) -> Result<Vec<Reading>> {
         self.progress(Phase::Open, 0, None, 0);
         // Before a push the look at the checkpoint costs no time of its own here, beside the poll.
-        let pushes = self.attempt.is_some() || self.client.replica.pending_count().await? > 0;
-        if self.trusted(if pushes { FRESH } else { TRUST }) {
+        if self.trusted(FRESH) || (self.trusted(TRUST) && !self.pushes().await?) {
             return self.poll().await;
         }
         self.opened = true;
@@ -55,6 +54,10 @@ impl Session<'_> {
     fn trusted(&self, age: Duration) -> bool {
         let tip = self.state.store.as_ref().map(|known| known.tip);
         self.verified.is_some_and(|verified| Some(verified.tip) == tip && self.now().since(verified.at) < age)
+    }
+
+    async fn pushes(&self) -> Result<bool> {
+        Ok(self.attempt.is_some() || self.client.replica.pending_count().await? > 0)
     }
 
     /// Before a push: if the last valid read is old, looks at the checkpoint once more.
