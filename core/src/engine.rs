@@ -5,6 +5,7 @@
 
 mod client;
 mod conflicts;
+mod fate;
 mod lease;
 mod open;
 mod options;

@@ -144,7 +144,8 @@ pub trait Server: fmt::Debug + Send + Sync {
 
     /// Writes a new version if `expected` is still the newest (`None`: if there is none yet), and says its number.
     ///
-    /// `Conflict` tells the newest version instead. At most 512 KiB.
+    /// `Conflict` tells the newest version instead; its outcome is `Unknown` if the write took so long (half an hour) that the
+    /// version may have been there for a while, and another is the newest by now. At most 512 KiB.
     async fn metadata_write(
         &self,
         name: &MetadataName,

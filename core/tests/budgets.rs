@@ -1,87 +1,187 @@
-//! What a sync costs, counted where the storage is called: regressions here are what users of slow servers feel first.
+//! What a sync costs, counted where the storage is called: regressions here are what users of slow servers feel first. Requests are
+//! counted; round trips in sequence are virtual time, as each call takes one unit of it.
 #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
 mod support;
 
-use support::{Device, World};
+use std::time::Duration;
 
-/// Storage calls of one sync.
-fn cost(device: &mut Device) -> u64 {
-    let before = device.storage.calls();
+use bytes::Bytes;
+use longshore_core::{Document, Server as _};
+use support::{Device, Rng, World};
+
+/// As many requests side by side as a pull ever makes.
+const WIDE: usize = 64;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Cost {
+    requests: u64,
+    trips: u64,
+}
+
+impl Cost {
+    const fn new(requests: u64, trips: u64) -> Self {
+        Self { requests, trips }
+    }
+
+    fn within(self, requests: u64, trips: u64) -> bool {
+        self.requests <= requests && self.trips <= trips
+    }
+}
+
+/// What one sync costs.
+fn cost(device: &mut Device) -> Cost {
+    device.slow.get_or_insert(WIDE);
+    let (calls, time) = (device.storage.calls(), device.millis());
     let report = device.sync();
-    let calls = device.storage.calls() - before;
-    assert_eq!(report.requests, calls, "the report tells the truth");
-    calls
+    let requests = device.storage.calls() - calls;
+    assert_eq!(report.requests, requests, "the report tells the truth");
+    Cost { requests, trips: device.millis() - time }
 }
 
 fn pair(timed: bool) -> (World, Device, Device) {
     let world = World::new(9, timed);
     let (mut a, mut b) = (world.device("a"), world.device("b"));
+    (a.slow, b.slow) = (Some(WIDE), Some(WIDE));
     a.put("doc", "0");
     a.sync();
     b.sync();
     (world, a, b)
 }
 
+/// Documents of random bytes, so many times a mebibyte.
+fn bulk(device: &Device, mebibytes: usize) {
+    let mut dice = Rng::new(2);
+    let documents = (0..mebibytes).map(|n| {
+        let body: Vec<u8> = (0..1 << 17).flat_map(|_| dice.next().to_le_bytes()).collect();
+        Document::new(format!("bulk/{n}"), Bytes::from(body)).unwrap()
+    });
+    device.put_many(documents.collect());
+}
+
+/// Segments in the store.
+fn segments(world: &World) -> u64 {
+    world.storage.objects().keys().filter(|key| key.as_str().contains("/segments/")).count() as u64
+}
+
+fn commit(device: &mut Device, count: u64) {
+    for n in 0..count {
+        device.put("doc", &format!("edit {n}"));
+        device.sync();
+    }
+}
+
 #[test]
 fn nothing_new_is_one_request() {
     let (_world, mut a, _) = pair(true);
-    assert_eq!(cost(&mut a), 1);
+    assert_eq!(cost(&mut a), Cost::new(1, 1));
 }
 
 #[test]
 fn nothing_new_is_two_where_replies_carry_no_time() {
     let (_world, mut a, _) = pair(false);
-    assert_eq!(cost(&mut a), 2, "the second is the floor read");
+    assert_eq!(cost(&mut a), Cost::new(2, 2), "the second is the floor read");
 }
 
 #[test]
 fn a_process_that_opens_and_finds_nothing_makes_three() {
     let (_world, mut a, _) = pair(true);
     a.restart();
-    assert_eq!(cost(&mut a), 3);
+    assert_eq!(cost(&mut a), Cost::new(3, 1), "the store is looked at beside the first poll");
 }
 
 #[test]
 fn a_small_push_is_one_create() {
     let (_world, mut a, _) = pair(true);
     (0..100).for_each(|n| a.put(&format!("new/{n}"), &format!("body {n}")));
-    assert_eq!(cost(&mut a), 2, "the poll, and the create");
+    assert_eq!(cost(&mut a), Cost::new(2, 2), "the poll, and the create");
 }
 
+/// A client that is open for long looks at its checkpoint before it pushes: beside the poll, so it takes no time of its own.
+#[test]
+fn a_small_push_of_an_open_client_is_no_slower() {
+    for idle in [60, 180, 3600] {
+        let (world, mut a, _) = pair(true);
+        world.sim.advance(Duration::from_secs(idle));
+        a.put("doc", "1");
+        let opening = if idle < 120 { 0 } else { 2 };
+        assert_eq!(cost(&mut a), Cost::new(2 + opening, 2), "idle for {idle} s");
+    }
+}
+
+/// Three segments are on their way at once, as more would not fit into memory: a push of more takes longer than the poll, one
+/// round of segments and the create.
 #[test]
 fn a_large_push_is_one_create_and_its_segments() {
-    let (_world, mut a, _) = pair(true);
-    let mut dice = support::Rng::new(2);
-    for n in 0..2000 {
-        let body = dice.text(500);
-        a.put(&format!("bulk/{n}"), &body);
+    for mebibytes in [1, 4, 20, 36] {
+        let (world, mut a, _) = pair(true);
+        bulk(&a, mebibytes);
+        let before = a.sync_bytes();
+        let cost = cost(&mut a);
+        let compressed = (a.sync_bytes() - before).div_ceil(8 << 20) as u64;
+        let rounds = segments(&world).div_ceil(3);
+        assert!(cost.within(2 + compressed, 2 + rounds), "{cost:?} for {mebibytes} MiB, {compressed} times 8 MiB");
     }
-    let before = a.sync_bytes();
-    let calls = cost(&mut a);
-    let compressed = (a.sync_bytes() - before).div_ceil(8 << 20) as u64;
-    assert!(calls <= 2 + compressed, "{calls} calls for {compressed} times 8 MiB");
 }
 
 #[test]
 fn pulling_k_small_commits_takes_2k_and_2_requests() {
-    for k in [1, 2, 3, 7, 8, 20, 63] {
+    for k in [1, 2, 3, 7, 8, 10, 20, 63, 100, 300] {
         let (_world, mut a, mut b) = pair(true);
-        for n in 0..k {
-            a.put("doc", &format!("edit {n}"));
-            a.sync();
-        }
-        let calls = cost(&mut b);
-        assert!(calls <= 2 * k + 2, "{calls} calls for {k} commits");
+        commit(&mut a, k);
+        let cost = cost(&mut b);
+        assert!(cost.within(2 * k + 2, u64::from(k.ilog2()) + 2), "{cost:?} for {k} commits");
+    }
+}
+
+/// Where the storage takes fewer requests side by side than a pull would make, the rest queue up.
+#[test]
+fn pulling_takes_longer_where_few_requests_go_side_by_side() {
+    for k in [1, 10, 100] {
+        let (_world, mut a, mut b) = pair(true);
+        commit(&mut a, k);
+        b.restart();
+        b.slow = Some(8);
+        let cost = cost(&mut b);
+        // 2 for the look at the store that a new process takes.
+        assert!(cost.within(2 + 2 * k + 2, u64::from(k.ilog2()) + 2 + k / 8), "{cost:?} for {k} commits");
     }
 }
 
 #[test]
 fn a_first_sync_costs_five_and_its_segments() {
+    for (mebibytes, tail) in [(0, 0), (0, 1), (4, 1), (20, 1), (36, 1), (20, 10)] {
+        let world = World::new(9, true);
+        let mut a = world.device("a");
+        (0..300).for_each(|n| a.put(&format!("new/{n}"), &format!("body {n}")));
+        bulk(&a, mebibytes);
+        a.sync();
+        commit(&mut a, tail);
+        let mut newcomer = world.device("c");
+        let cost = cost(&mut newcomer);
+        let (requests, trips) = (5 + segments(&world) + 2 * tail, 5 + u64::from(tail.max(1).ilog2()));
+        assert!(cost.within(requests, trips), "{cost:?} for {mebibytes} MiB and a tail of {tail}");
+    }
+}
+
+/// Each with as much as a pull applies at once: the log is read to its end before, and its floor once.
+#[test]
+fn a_first_sync_of_many_large_pushes() {
     let (world, mut a, _) = pair(true);
-    (0..300).for_each(|n| a.put(&format!("new/{n}"), &format!("body {n}")));
-    a.sync();
-    let mut newcomer = world.device("c");
-    let calls = cost(&mut newcomer);
-    assert!(calls <= 5 + 2, "{calls} calls: two entries make the tail");
+    for _ in 0..6 {
+        bulk(&a, 9);
+        a.sync();
+    }
+    let (entries, segments) = (7_u64, segments(&world));
+    let cost = cost(&mut world.device("c"));
+    assert!(cost.within(5 + segments + entries, 5 + u64::from(entries.ilog2()) + segments), "{cost:?}");
+}
+
+#[test]
+fn the_floor_is_one_request() {
+    let (world, a, _) = pair(true);
+    let server = a.server();
+    let (calls, time) = (a.storage.calls(), world.sim.millis());
+    world.sim.run(server.floor(), || false).unwrap().unwrap();
+    assert_eq!((a.storage.calls() - calls, world.sim.millis() - time), (1, 1));
 }

@@ -9,15 +9,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use longshore_core::format::{Frame, Kind};
 use longshore_core::{
-    ByteRange, Capabilities, Created, DomainName, ErrorKind, Folder, Listing, LockRequest, MemoryStorage, MetadataName,
-    Object, ObjectKey, Payload, Reply, Result, Server, Storage, StoredServer,
+    DomainName, ErrorKind, Folder, Listing, LockRequest, MetadataName, ObjectKey, Reply, Result, Server, Storage,
+    StoredServer,
 };
 use serde_json::{Value, json};
 use support::sim::Sim;
-use support::{Device, World};
+use support::{Bend, Device, Forward, World};
 
 const LAST: &str = "9999999999999999";
 
@@ -97,6 +96,19 @@ fn entries_that_no_writer_makes() {
     }
 }
 
+/// Nobody deletes what is here because the domain ended there. A plan says so, too, before a sync does.
+#[test]
+fn a_domain_that_was_dropped() {
+    let (world, mut device) = one_entry();
+    entry(&world, &json!({ "kind": "drop" }));
+    device.restart();
+    let planned = world.sim.run(device.new_client(false).plan(), || false).unwrap();
+    for error in [planned.unwrap_err(), device.sync_error()] {
+        assert_eq!(error.kind(), ErrorKind::Replaced, "{error}");
+    }
+    assert_eq!(device.documents().len(), 1);
+}
+
 #[test]
 fn an_entry_from_the_end_of_time_stops_nobody() {
     let (world, mut device) = one_entry();
@@ -145,41 +157,20 @@ fn a_record_that_says_it_is_another() {
 /// A server that does not know how to list from a name on: it gives its first page again and again.
 #[derive(Debug)]
 struct Circle {
-    inner: MemoryStorage,
     empty: bool,
     lists: AtomicU64,
 }
 
 #[async_trait]
-impl Storage for Circle {
-    fn capabilities(&self) -> Capabilities {
-        self.inner.capabilities()
-    }
-
-    async fn create(&self, key: &ObjectKey, bytes: Bytes) -> Result<Reply<Created>> {
-        self.inner.create(key, bytes).await
-    }
-
-    async fn put(&self, key: &ObjectKey, payload: Payload) -> Result<Reply<()>> {
-        self.inner.put(key, payload).await
-    }
-
-    async fn get(&self, key: &ObjectKey, range: ByteRange) -> Result<Reply<Option<Object>>> {
-        self.inner.get(key, range).await
-    }
-
-    async fn list(&self, folder: &Folder, _: Option<&str>) -> Result<Reply<Listing>> {
+impl Bend for Circle {
+    async fn list(&self, inner: &dyn Storage, folder: &Folder, _: Option<&str>) -> Result<Reply<Listing>> {
         assert!(self.lists.fetch_add(1, Ordering::SeqCst) < 100, "it lists for ever");
-        let mut reply = self.inner.list(folder, None).await?;
+        let mut reply = inner.list(folder, None).await?;
         if self.empty {
             reply.value.names.clear();
         }
         reply.value.more = true;
         Ok(reply)
-    }
-
-    async fn delete(&self, key: &ObjectKey) -> Result<Reply<()>> {
-        self.inner.delete(key).await
     }
 }
 
@@ -189,7 +180,7 @@ fn a_listing_that_never_ends() {
         let (world, _) = one_entry();
         insert(&world, "domains/main/snapshot/0000000000000001/data", Kind::Snapshot, json!({}));
         let sim = Sim::new(1);
-        let storage = Circle { inner: world.storage.clone(), empty, lists: AtomicU64::new(0) };
+        let storage = Forward::new(world.storage.clone(), Circle { empty, lists: AtomicU64::new(0) });
         let server = StoredServer::new(Arc::new(storage), sim.runtime(), &DomainName::default()).unwrap();
         let error = sim.run(server.floor(), || false).unwrap().expect_err("what follows is not known");
         assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");

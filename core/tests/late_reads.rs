@@ -9,49 +9,22 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use longshore_core::{
-    ByteRange, Capabilities, Client, Created, DomainName, Folder, Listing, MemoryReplica, MemoryStorage, Object,
-    ObjectKey, Payload, Reply, Result, Storage, StoredServer,
+    ByteRange, Client, DomainName, MemoryReplica, Object, ObjectKey, Reply, Result, Storage, StoredServer,
 };
-use support::World;
+use support::{Bend, Forward, World};
 
 /// Every second entry is missing when it is first asked for.
-#[derive(Debug)]
-struct Late {
-    inner: MemoryStorage,
-    asked: Mutex<BTreeSet<ObjectKey>>,
-}
+#[derive(Debug, Default)]
+struct Late(Mutex<BTreeSet<ObjectKey>>);
 
 #[async_trait]
-impl Storage for Late {
-    fn capabilities(&self) -> Capabilities {
-        self.inner.capabilities()
-    }
-
-    async fn create(&self, key: &ObjectKey, bytes: Bytes) -> Result<Reply<Created>> {
-        self.inner.create(key, bytes).await
-    }
-
-    async fn put(&self, key: &ObjectKey, payload: Payload) -> Result<Reply<()>> {
-        self.inner.put(key, payload).await
-    }
-
-    async fn get(&self, key: &ObjectKey, range: ByteRange) -> Result<Reply<Option<Object>>> {
+impl Bend for Late {
+    async fn get(&self, inner: &dyn Storage, key: &ObjectKey, range: ByteRange) -> Result<Reply<Option<Object>>> {
         let number = key.parts().rev().nth(1).and_then(|name| name.parse::<u64>().ok());
         let late = key.as_str().contains("/log/") && number.is_some_and(|number| number > 2 && number % 2 == 1);
-        if late && self.asked.lock().unwrap().insert(key.clone()) {
-            return Ok(self.inner.get(key, range).await?.map(|_| None));
-        }
-        self.inner.get(key, range).await
-    }
-
-    async fn list(&self, folder: &Folder, after: Option<&str>) -> Result<Reply<Listing>> {
-        self.inner.list(folder, after).await
-    }
-
-    async fn delete(&self, key: &ObjectKey) -> Result<Reply<()>> {
-        self.inner.delete(key).await
+        let reply = inner.get(key, range).await?;
+        Ok(if late && self.0.lock().unwrap().insert(key.clone()) { reply.map(|_| None) } else { reply })
     }
 }
 
@@ -63,7 +36,7 @@ fn gaps_that_close_are_no_damage() {
         a.put(&format!("doc/{n}"), "body");
         a.sync();
     }
-    let storage = Late { inner: world.storage.clone(), asked: Mutex::default() };
+    let storage = Forward::new(world.storage.clone(), Late::default());
     let server = StoredServer::new(Arc::new(storage), world.sim.runtime(), &DomainName::default()).unwrap();
     let replica = MemoryReplica::new();
     let client = Client::builder_on(world.sim.runtime(), Arc::new(server), Arc::new(replica.clone())).build();

@@ -4,7 +4,7 @@
 mod support;
 
 use longshore_core::{Effect, ErrorKind, Plan, Planned};
-use support::{Device, World, verdict};
+use support::{Device, Fault, World, verdict};
 
 fn plan(world: &World, device: &Device) -> Plan {
     world.sim.run(device.new_client(false).plan(), || false).unwrap().unwrap()
@@ -128,4 +128,93 @@ fn what_is_written_during_an_agreed_sync_waits_for_the_next() {
     assert!(wrote);
     assert_eq!(report.pushed, plan.push.len() as u64);
     assert!(!verdict::log(&world).iter().any(|change| change.id.as_str() == "meanwhile"));
+}
+
+/// The plan and the sync that follows it say the same.
+fn agree(world: &World, device: &Device, plan: &Plan) {
+    let report = world.sim.run(device.new_client(false).sync_planned(plan), || false).unwrap().unwrap();
+    assert_eq!((report.pulled, report.unresolved), (plan.pull.len() as u64, plan.conflicts.len() as u64));
+    assert_eq!(report.pushed, plan.push.len() as u64);
+}
+
+/// The device died when its push had just landed: that is committed, and what the app wrote since is not.
+#[test]
+fn what_already_landed_is_not_planned_again() {
+    let world = World::new(32, true);
+    let mut a = world.device("a");
+    a.put("first", "0");
+    a.sync();
+    a.put("done", "1");
+    a.put("edited", "1");
+    a.arm(a.storage.calls() + 1, Fault::DieAfter);
+    assert!(a.try_sync().is_none());
+    assert_eq!(verdict::log(&world).len(), 3, "it landed");
+    a.restart();
+    let nothing = plan(&world, &a);
+    assert!(nothing.is_empty(), "{nothing:?}");
+    a.put("edited", "2");
+    a.put("fresh", "2");
+    let some = plan(&world, &a);
+    assert_eq!(effects(&some.push), [("edited", Effect::Update), ("fresh", Effect::Create)]);
+    assert!(some.pull.is_empty() && some.conflicts.is_empty(), "{some:?}");
+    a.sync();
+    verdict::sound(&world, &[&a]);
+    assert_eq!(verdict::log(&world).len(), 5, "what was planned was pushed");
+}
+
+/// Another device edits what just landed, too: it meets the rows that are left, not those that are committed.
+#[test]
+fn what_others_wrote_over_a_landed_push_is_pulled() {
+    let world = World::new(33, true);
+    let (mut a, mut b) = (world.device("a"), world.device("b"));
+    a.put("doc", "0");
+    a.sync();
+    a.put("doc", "1");
+    a.arm(a.storage.calls() + 1, Fault::DieAfter);
+    assert!(a.try_sync().is_none());
+    b.sync();
+    b.put("doc", "2");
+    b.sync();
+    a.restart();
+    let plan = plan(&world, &a);
+    assert_eq!(effects(&plan.pull), [("doc", Effect::Update)]);
+    assert!(plan.push.is_empty() && plan.conflicts.is_empty(), "{plan:?}");
+    assert_eq!(a.sync().pulled, 1);
+    verdict::sound(&world, &[&a, &b]);
+}
+
+/// The same edit made twice, and another one behind it: nothing is left to push.
+#[test]
+fn a_settled_row_is_not_planned_though_its_document_changes_again() {
+    let world = World::new(34, true);
+    let (mut a, b) = (world.device("a"), world.device("b"));
+    for body in ["same", "next"] {
+        a.put("doc", body);
+        a.sync();
+    }
+    b.put("doc", "same");
+    let plan = plan(&world, &b);
+    assert_eq!(effects(&plan.pull), [("doc", Effect::Update)]);
+    assert!(plan.push.is_empty() && plan.conflicts.is_empty(), "{plan:?}");
+    agree(&world, &b, &plan);
+}
+
+/// A recorded conflict goes when somebody commits what was pending here; the edit behind it is pushed.
+#[test]
+fn a_recorded_conflict_that_will_be_settled_is_none() {
+    let world = World::new(35, true);
+    let (mut a, b) = (world.device("a"), world.device("b"));
+    b.put("doc", "mine");
+    a.put("doc", "theirs");
+    a.sync();
+    let report = world.sim.run(b.new_client(false).sync(), || false).unwrap().unwrap();
+    assert_eq!(report.unresolved, 1);
+    b.put("doc", "mine again");
+    b.put("other", "1");
+    a.put("doc", "mine");
+    a.sync();
+    let plan = plan(&world, &b);
+    assert_eq!(effects(&plan.push), [("doc", Effect::Update), ("other", Effect::Create)]);
+    assert!(plan.pull.is_empty() && plan.conflicts.is_empty(), "{plan:?}");
+    agree(&world, &b, &plan);
 }

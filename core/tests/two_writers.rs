@@ -4,12 +4,17 @@
 
 mod support;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
-use longshore_core::{DomainName, ErrorKind, MetadataName, Server, StoreOptions, StoredServer};
+use async_trait::async_trait;
+use bytes::Bytes;
+use longshore_core::{
+    Client, Created, DomainName, Error, ErrorKind, Folder, Listing, MetadataName, ObjectKey, Reply, Result, Server,
+    Storage, StoreOptions, StoredServer,
+};
 use support::sim::Task;
-use support::{Device, World, body, verdict};
+use support::{Bend, Device, Forward, World, body, verdict};
 
 fn never() -> Box<dyn Fn() -> bool> {
     Box::new(|| false)
@@ -127,4 +132,52 @@ fn two_syncs_of_one_replica_do_not_run_at_once() {
     world.sim.run_all(tasks.into());
     let results = results.into_inner().unwrap();
     assert!(results.contains(&Err(ErrorKind::Locked)) && results.contains(&Ok(())), "{results:?}");
+}
+
+/// Another device commits just before each of the first creates of an entry; and nobody may look at the lease.
+#[derive(Debug)]
+struct Beaten {
+    rival: Mutex<Device>,
+    left: AtomicU64,
+    lease: ErrorKind,
+}
+
+#[async_trait]
+impl Bend for Beaten {
+    async fn create(&self, inner: &dyn Storage, key: &ObjectKey, bytes: Bytes) -> Result<Reply<Created>> {
+        let left = self.left.load(Ordering::Relaxed);
+        if key.as_str().contains("/log/") && left > 0 {
+            self.left.store(left - 1, Ordering::Relaxed);
+            let mut rival = self.rival.lock().unwrap();
+            rival.put("theirs", &left.to_string());
+            rival.sync();
+        }
+        inner.create(key, bytes).await
+    }
+
+    async fn list(&self, inner: &dyn Storage, folder: &Folder, after: Option<&str>) -> Result<Reply<Listing>> {
+        if folder.to_string().contains("/lease") {
+            return Err(Error::new(self.lease, "nobody may look at the lease"));
+        }
+        inner.list(folder, after).await
+    }
+}
+
+/// No data hangs on the lease: who loses race after race goes on without, whatever is wrong with it.
+#[test]
+fn a_lease_that_cannot_be_had_stops_no_push() {
+    for lease in [ErrorKind::Unavailable, ErrorKind::Denied, ErrorKind::Corrupt] {
+        let world = World::new(13, true);
+        let mut first = world.device("a");
+        first.put("doc", "1");
+        first.sync();
+        let bend = Beaten { rival: Mutex::new(world.device("b")), left: AtomicU64::new(4), lease };
+        let storage = Forward::new(world.storage.clone(), bend);
+        let server = StoredServer::new(Arc::new(storage), world.sim.runtime(), &DomainName::default()).unwrap();
+        let client = Client::builder_on(world.sim.runtime(), Arc::new(server), Arc::new(first.replica.clone())).build();
+        first.put("doc", "2");
+        let report = world.sim.run(client.sync(), || false).unwrap().unwrap();
+        assert_eq!((report.pushed, report.races_lost), (1, 4), "{lease:?}");
+        verdict::sound(&world, &[&first]);
+    }
 }

@@ -157,6 +157,47 @@ fn a_log_that_was_trimmed_beneath_a_replica() {
     assert_eq!(newcomer.sync_error().kind(), ErrorKind::Unsupported);
 }
 
+/// Of the log only what has these numbers, and a snapshot at entry 2.
+fn trimmed(objects: &Objects, left: &[u64]) -> Objects {
+    let mut objects = objects.clone();
+    let stays = |key: &str| left.iter().any(|number| key.ends_with(&format!("/{number:016}/data")));
+    objects.retain(|key, _| !key.as_str().contains("/log/") || stays(key.as_str()));
+    let snapshot = ObjectKey::new("domains/main/snapshot/0000000000000002/data").unwrap();
+    objects.insert(snapshot, Bytes::from("of a newer version"));
+    objects
+}
+
+/// The entry that a replica is at is gone, and a snapshot stands right there: whether both are of one history would be in the
+/// snapshot. Nothing is written on the strength of a snapshot that was not read.
+#[test]
+fn a_snapshot_at_the_checkpoint_proves_nothing_unread() {
+    let (world, mut a, _, _) = in_step();
+    world.storage.set_objects(trimmed(&world.storage.objects(), &[]));
+    assert!(a.sync_error().to_string().contains("one history"), "it says why");
+    a.restart();
+    refuses(&world, &mut a, ErrorKind::Unsupported);
+}
+
+/// The same with an entry behind it, which names the hash of the one that is gone, or another.
+#[test]
+fn the_next_entry_proves_a_history_that_was_trimmed() {
+    let (world, mut a, mut b, _) = in_step();
+    b.put("three", "third");
+    b.sync();
+    world.storage.set_objects(trimmed(&world.storage.objects(), &[3]));
+    assert_eq!(a.sync().pulled, 1);
+
+    let (world, mut a, _, earlier) = in_step();
+    world.storage.set_objects(earlier);
+    let mut newcomer = world.device("c");
+    for body in ["another second", "another third"] {
+        newcomer.put("two", body);
+        newcomer.sync();
+    }
+    world.storage.set_objects(trimmed(&world.storage.objects(), &[3]));
+    refuses(&world, &mut a, ErrorKind::Replaced);
+}
+
 /// The same while the client stays open, and polls without looking at its checkpoint: the poll finds nothing, and only the floor
 /// tells that this proves nothing.
 #[test]

@@ -29,7 +29,8 @@ impl Session<'_> {
     /// Checks the store, and gives the replies of the first poll.
     pub(super) async fn open(&mut self) -> Result<Vec<Reading>> {
         self.progress(Phase::Open, 0, None, 0);
-        if self.trusted(TRUST) {
+        // Before a push the look at the checkpoint costs no time of its own here, beside the poll.
+        if self.trusted(FRESH) || (self.trusted(TRUST) && !self.pushes().await?) {
             return self.poll().await;
         }
         self.opened = true;
@@ -53,6 +54,10 @@ impl Session<'_> {
     fn trusted(&self, age: Duration) -> bool {
         let tip = self.state.store.as_ref().map(|known| known.tip);
         self.verified.is_some_and(|verified| Some(verified.tip) == tip && self.now().since(verified.at) < age)
+    }
+
+    async fn pushes(&self) -> Result<bool> {
+        Ok(self.attempt.is_some() || self.client.replica.pending_count().await? > 0)
     }
 
     /// Before a push: if the last valid read is old, looks at the checkpoint once more.
@@ -104,8 +109,12 @@ impl Session<'_> {
             return Ok(());
         }
         match self.client.server.floor().await? {
-            Some(newest) if newest == sequence => Ok(()),
             Some(newest) if newest > sequence => Err(needs_snapshot(newest)),
+            // The snapshot's own hash of this entry would tell, which this version cannot read.
+            Some(newest) if newest == sequence && next.is_none() => {
+                Err(unread(UNCOMPARED, newest).with_operation("open"))
+            }
+            Some(newest) if newest == sequence => Err(replaced(HISTORY, sequence)),
             _ => Err(replaced(ROLLED_BACK, sequence)),
         }
     }
@@ -174,10 +183,17 @@ fn replaced(what: &'static str, number: Sequence) -> Error {
     Error::new(ErrorKind::Replaced, what).with_operation("open").with_key(format_args!("entry {}", number.get()))
 }
 
+const COMPACTED: &str = "entries that this replica needs were compacted into a snapshot, which this version of longshore \
+                         cannot read: use a newer one; nothing was changed";
+const UNCOMPARED: &str = "the entry that this replica is at was compacted into a snapshot, which this version of longshore \
+                          cannot read to see whether both are of one history: use a newer one; nothing was changed";
+
 pub(super) fn needs_snapshot(newest: Sequence) -> Error {
-    let what = "entries that this replica needs were compacted into a snapshot, which this version of longshore cannot \
-                read: use a newer one; nothing was changed";
-    Error::new(ErrorKind::Unsupported, what).with_operation("pull").with_key(format_args!("snapshot {}", newest.get()))
+    unread(COMPACTED, newest).with_operation("pull")
+}
+
+fn unread(what: &'static str, newest: Sequence) -> Error {
+    Error::new(ErrorKind::Unsupported, what).with_key(format_args!("snapshot {}", newest.get()))
 }
 
 /// The place before which nothing of ours can be missing.

@@ -1,12 +1,16 @@
 //! Plans: what a sync would do, before it does anything; and a sync that does exactly that.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::pin::pin;
 
+use futures::stream::TryStreamExt;
+
+use super::fate::Fate;
 use super::session::Session;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Change, DocumentId, RowNumber, Sequence};
-use crate::replica::{Digest, PendingRow};
-use crate::server::{Content, Entry, Tip};
+use crate::replica::{Conflict, Digest, PendingChange, PendingRow, RowSet, Version};
+use crate::server::{Entry, Tip};
 
 /// How many entries are read at once.
 const STRIDE: usize = 16;
@@ -73,32 +77,25 @@ impl Session<'_> {
     /// Reads on to the head, applies nothing, and tells what would happen.
     pub(super) async fn plan(&mut self) -> Result<Plan> {
         let from = self.state.store.as_ref().map(|known| known.tip);
-        let mut changes = BTreeMap::new();
-        let head = self.walk(Some(&mut changes)).await?;
-        let ids: Vec<DocumentId> = changes.keys().cloned().collect();
+        let mut ahead = Ahead::default();
+        let head = self.walk(Some(&mut ahead)).await?;
+        let ids: Vec<DocumentId> = ahead.changes.keys().cloned().collect();
         let outbox = self.client.replica.outbox(&ids).await?;
-        let mut plan = Plan {
-            pull: Vec::new(),
-            push: Vec::new(),
-            conflicts: self.client.replica.conflicts().await?,
-            initialize: head.is_none(),
-            from,
-            head,
-            last_row: outbox.last_row,
+        let mut left = Left {
+            committed: self.attempt.as_ref().filter(|_| ahead.landed).map(|open| open.rows.clone()).unwrap_or_default(),
+            conflicts: self.client.replica.conflicts().await?.into_iter().collect(),
+            ..Left::default()
         };
-        let mut settled = Vec::new();
-        for (id, versions) in changes {
-            match fate(&versions, outbox.rows.get(&id).map_or(&[][..], Vec::as_slice)) {
-                Fate::Take(planned) => plan.pull.extend(self.pulled(planned).await?),
-                Fate::Settle => settled.push(id),
-                Fate::Keep => {}
-                Fate::Conflict => plan.conflicts.push(id),
+        let mut pull = Vec::new();
+        for (id, versions) in &ahead.changes {
+            let rows = outbox.rows.get(id).map_or(&[][..], Vec::as_slice);
+            if let Some(planned) = left.take(id, versions, rows) {
+                pull.extend(self.pulled(planned).await?);
             }
         }
-        plan.conflicts.sort();
-        plan.conflicts.dedup();
-        plan.push = self.pushed(&plan, &settled).await?;
-        Ok(plan)
+        let push = self.pushed(outbox.last_row, &left).await?;
+        let conflicts = left.conflicts.into_iter().collect();
+        Ok(Plan { pull, push, conflicts, initialize: head.is_none(), from, head, last_row: outbox.last_row })
     }
 
     /// The effect of a remote change here; none for the deletion of what is not here.
@@ -113,22 +110,47 @@ impl Session<'_> {
         Ok(Some(planned))
     }
 
-    async fn pushed(&self, plan: &Plan, settled: &[DocumentId]) -> Result<Vec<Planned>> {
+    /// What is left to commit, in the order of the outbox.
+    async fn pushed(&self, last: Option<RowNumber>, left: &Left) -> Result<Vec<Planned>> {
         let mut push = Vec::new();
-        let Some(last) = plan.last_row else {
-            return Ok(push);
+        for id in &left.freed {
+            if let Some(conflict) = self.client.replica.conflict(id).await? {
+                push.push((conflict.row, freed(&conflict)));
+            }
+        }
+        let Some(last) = last else {
+            return Ok(Vec::new());
         };
         let mut after = None;
         loop {
             let page = self.client.replica.pending(after, last, PAGE).await?;
             let Some(newest) = page.last() else {
-                return Ok(push);
+                break;
             };
             after = Some(newest.row);
-            let kept = page.into_iter().map(|pending| pending.change);
-            let kept = kept.filter(|change| settled.binary_search(&change.id).is_err());
-            push.extend(kept.filter(|change| plan.conflicts.binary_search(&change.id).is_err()).map(|c| planned(&c)));
+            let based = self.based(&page, left).await?;
+            for PendingChange { row, change } in page.into_iter().filter(|pending| left.stays(pending)) {
+                let mut planned = planned(&change);
+                if planned.effect == Effect::Create && based.contains(&change.id) {
+                    planned.effect = Effect::Update;
+                }
+                push.push((row, planned));
+            }
         }
+        push.sort_by_key(|(row, _)| *row);
+        Ok(push.into_iter().map(|(_, planned)| planned).collect())
+    }
+
+    /// The documents whose earlier rows are in the log by the time their last is pushed.
+    async fn based(&self, page: &[PendingChange], left: &Left) -> Result<BTreeSet<DocumentId>> {
+        let mut based = left.based.clone();
+        if !left.committed.is_empty() {
+            let ids: Vec<DocumentId> = page.iter().map(|pending| pending.change.id.clone()).collect();
+            let rows = self.client.replica.outbox(&ids).await?.rows;
+            let committed = |rows: &[PendingRow]| rows.iter().any(|row| left.committed.contains(row.row));
+            based.extend(rows.into_iter().filter(|(_, rows)| committed(rows)).map(|(id, _)| id));
+        }
+        Ok(based)
     }
 
     /// Whether the outbox is still the one that the caller agreed to. Asked before anything else, a new store included.
@@ -167,7 +189,7 @@ impl Session<'_> {
     }
 
     /// Walks the log from the checkpoint to its head, and gathers changes on request. `None`: there is no store yet.
-    async fn walk(&mut self, mut changes: Option<&mut Changes>) -> Result<Option<Tip>> {
+    async fn walk(&mut self, mut ahead: Option<&mut Ahead>) -> Result<Option<Tip>> {
         let mut tip = match &self.state.store {
             Some(known) => known.tip,
             None => match self.client.server.store().await?.value {
@@ -185,60 +207,87 @@ impl Session<'_> {
                 if entry.previous != tip.hash {
                     return Err(self.broken_chain(entry.sequence).await);
                 }
-                if let Some(changes) = &mut changes {
-                    self.note(&entry, changes).await?;
+                if let Some(ahead) = &mut ahead {
+                    self.note(&entry, ahead).await?;
                 }
                 tip = entry.tip();
             }
         }
     }
 
-    async fn note(&self, entry: &Entry, changes: &mut Changes) -> Result<()> {
+    async fn note(&self, entry: &Entry, ahead: &mut Ahead) -> Result<()> {
         if self.attempt.as_ref().is_some_and(|open| open.hash == entry.hash) {
+            ahead.landed = true;
             return Ok(());
         }
-        let mut add = |list: &[Change]| {
+        let mut lists = pin!(self.lists(std::slice::from_ref(entry)));
+        while let Some((_, list)) = lists.try_next().await? {
             for change in list {
-                let version = (Digest::of(&change.action), planned(change));
-                changes.entry(change.id.clone()).or_default().push(version);
+                let version = (Digest::of(&change.action), planned(&change));
+                ahead.changes.entry(change.id).or_default().push(version);
             }
-        };
-        match &entry.content {
-            Content::Changes(list) => add(list),
-            Content::Segments(segments) => {
-                for segment in segments {
-                    add(&self.client.server.segment(segment).await?);
-                }
-            }
-            _ => {}
         }
         Ok(())
     }
 }
 
-type Changes = BTreeMap<DocumentId, Vec<(Digest, Planned)>>;
-
-enum Fate {
-    Take(Planned),
-    Settle,
-    Keep,
-    Conflict,
+/// What the log holds beyond the checkpoint.
+#[derive(Default)]
+struct Ahead {
+    changes: BTreeMap<DocumentId, Vec<(Digest, Planned)>>,
+    /// Whether the open attempt is part of it.
+    landed: bool,
 }
 
-/// The same rule as the pull's: an equal change settles a row, any other to a pending document is a conflict.
-fn fate(versions: &[(Digest, Planned)], mut rows: &[PendingRow]) -> Fate {
-    let mut last = Fate::Keep;
-    for (digest, planned) in versions {
-        if let Some(at) = rows.iter().rposition(|row| row.digest == *digest) {
-            rows = &rows[at + 1..];
-            last = if rows.is_empty() { Fate::Settle } else { Fate::Keep };
-        } else if rows.is_empty() {
-            last = Fate::Take(planned.clone());
-        } else {
-            last = Fate::Conflict;
+/// What a pull would leave of the outbox.
+#[derive(Default)]
+struct Left {
+    /// Rows of the open attempt, if it is in the log.
+    committed: RowSet,
+    /// Documents whose rows are all settled.
+    settled: BTreeSet<DocumentId>,
+    /// Documents whose last row would be based on one that is settled.
+    based: BTreeSet<DocumentId>,
+    /// Of those, the ones whose recorded conflict would be gone.
+    freed: BTreeSet<DocumentId>,
+    conflicts: BTreeSet<DocumentId>,
+}
+
+impl Left {
+    /// Decides a document's pulled versions; says which would be stored.
+    fn take(&mut self, id: &DocumentId, versions: &[(Digest, Planned)], rows: &[PendingRow]) -> Option<Planned> {
+        let committed = rows.iter().rposition(|row| self.committed.contains(row.row)).map_or(0, |at| at + 1);
+        let fate = Fate::of(versions, |(digest, _)| *digest, &rows[committed..]);
+        if !fate.settled.is_empty() {
+            let recorded = self.conflicts.remove(id);
+            if !fate.pending {
+                self.settled.insert(id.clone());
+            } else if recorded && fate.last.is_none() {
+                self.freed.insert(id.clone());
+            } else {
+                self.based.insert(id.clone());
+            }
         }
+        if fate.pending && fate.last.is_some() {
+            self.conflicts.insert(id.clone());
+            return None;
+        }
+        fate.last.map(|(_, planned)| planned.clone())
     }
-    last
+
+    fn stays(&self, pending: &PendingChange) -> bool {
+        let id = &pending.change.id;
+        !self.committed.contains(pending.row) && !self.settled.contains(id) && !self.conflicts.contains(id)
+    }
+}
+
+/// What would be pushed of a document whose recorded conflict is settled: its last row, over an earlier one.
+fn freed(conflict: &Conflict) -> Planned {
+    let (effect, bytes) = match &conflict.local {
+        Version::Present(document) => (Effect::Update, document.body.len() as u64),
+        Version::Deleted => (Effect::Delete, 0),
+    };
+    Planned { id: conflict.id.clone(), effect, bytes }
 }
 
 fn planned(change: &Change) -> Planned {

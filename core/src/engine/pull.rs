@@ -1,11 +1,16 @@
 //! Pulling: reading on from the checkpoint, and applying whole entries.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 
+use futures::stream::{self, Stream, StreamExt, TryStreamExt};
+
+use super::fate::Fate;
 use super::open::{Reading, after};
 use super::report::Phase;
 use super::session::Session;
 use crate::error::{Error, ErrorKind, Result};
+use crate::format::SegmentRef;
 use crate::model::{Base, Change, DocumentId, Sequence};
 use crate::replica::{Applied, Digest, Outbox, PendingRow, Step};
 use crate::runtime::{jittered, new_client_id};
@@ -16,6 +21,8 @@ use crate::storage::{Reply, ServerTime};
 const WIDEST: usize = 64;
 /// Bytes of changes that are gathered before they are applied, and read ahead.
 const GATHER: u64 = 8 << 20;
+/// How many segments are on their way down at once: each is up to 8 MiB.
+const SEGMENTS: usize = 4;
 /// How often an entry that is missing below a present one is looked for.
 const PATIENCE: u32 = 5;
 /// How often a batch is decided anew because the app wrote meanwhile.
@@ -53,7 +60,7 @@ impl Gathered {
                 (Some(_), End::Head(_)) => self.end = End::Hole,
                 (Some(entry), End::Open) => {
                     self.doubt(session, number, time)?;
-                    self.bytes = self.bytes.saturating_add(weight(&entry));
+                    self.bytes = self.bytes.saturating_add(held(&entry));
                     self.entries.push(entry);
                 }
                 (None, End::Open) => {
@@ -82,7 +89,7 @@ impl Session<'_> {
         let (mut replies, mut width, mut hole) = (first, 1, None);
         loop {
             let from = after(&self.tip()?, &gathered.entries).next()?;
-            let heaviest = replies.iter().filter_map(|reply| reply.value.as_ref()).map(weight).max().unwrap_or(0);
+            let heaviest = replies.iter().filter_map(|reply| reply.value.as_ref()).map(held).max().unwrap_or(0);
             replies.iter().try_for_each(|reply| self.saw(reply.time))?;
             gathered.take(self, replies, from)?;
             self.check_chain(&gathered.entries).await?;
@@ -181,15 +188,21 @@ impl Session<'_> {
     }
 
     async fn apply_run(&mut self, entries: Vec<Entry>) -> Result<()> {
-        if entries.is_empty() { Ok(()) } else { self.apply_entries(entries, Vec::new()).await }
+        if entries.is_empty() {
+            return Ok(());
+        }
+        self.keep_lease().await;
+        self.apply_entries(entries, Vec::new()).await
     }
 
     /// Moves documents, bases and checkpoint together. If the app wrote meanwhile, everything is decided anew.
     async fn apply_entries(&mut self, entries: Vec<Entry>, before: Vec<Step>) -> Result<()> {
-        let mut changes = Changes::new();
         for entry in &entries {
             self.notice_clone(entry).await?;
-            self.gather(entry, &mut changes).await?;
+            self.restage |= matches!(entry.content, Content::Collect);
+        }
+        let changes = self.gather(&entries).await?;
+        for entry in &entries {
             self.state.known_mut()?.advance_to(entry);
         }
         for _ in 0..STALE_LIMIT {
@@ -220,27 +233,35 @@ impl Session<'_> {
         self.client.replica.outbox(&ids).await
     }
 
-    async fn gather(&mut self, entry: &Entry, changes: &mut Changes) -> Result<()> {
-        let mut add = |list: Vec<Change>| {
+    async fn gather(&self, entries: &[Entry]) -> Result<Changes> {
+        let mut changes = Changes::new();
+        let mut lists = pin!(self.lists(entries));
+        while let Some((sequence, list)) = lists.try_next().await? {
             for change in list {
-                changes.entry(change.id.clone()).or_default().push((change, entry.sequence));
-            }
-        };
-        match &entry.content {
-            Content::Changes(list) => add(list.clone()),
-            Content::Segments(segments) => {
-                for segment in segments {
-                    add(self.client.server.segment(segment).await?);
-                }
-            }
-            Content::Collect => self.restage = true,
-            Content::Snapshot => {}
-            Content::Drop => {
-                let what = "this domain was dropped: what it held is gone from the store; nothing was changed here";
-                return Err(Error::new(ErrorKind::Replaced, what).with_operation("pull"));
+                changes.entry(change.id.clone()).or_default().push((change, sequence));
             }
         }
-        Ok(())
+        Ok(changes)
+    }
+
+    /// What entries hold, list by list in the order of the log. Segments are read a few at a time.
+    pub(super) fn lists<'e>(
+        &'e self,
+        entries: &'e [Entry],
+    ) -> impl Stream<Item = Result<(Sequence, Vec<Change>)>> + Send + 'e {
+        let parts = entries.iter().flat_map(|entry| parts(entry).into_iter().map(move |part| (entry.sequence, part)));
+        let read = move |(sequence, part)| async move {
+            let list = match part {
+                Part::List(changes) => changes.to_vec(),
+                Part::Segment(segment) => self.client.server.segment(segment).await?,
+                Part::Dropped => {
+                    let what = "this domain was dropped: what it held is gone from the store; nothing was changed here";
+                    return Err(Error::new(ErrorKind::Replaced, what).with_operation("pull"));
+                }
+            };
+            Ok((sequence, list))
+        };
+        stream::iter(parts).map(read).buffered(SEGMENTS)
     }
 
     /// An entry under my name that I never journalled: this replica is a copy, or was restored from a backup.
@@ -269,14 +290,37 @@ impl Session<'_> {
     }
 }
 
-/// Bytes that an entry's changes hold in memory, about; of those in segments, what they have stored.
-fn weight(entry: &Entry) -> u64 {
+/// Bytes that an entry holds in memory, about.
+fn held(entry: &Entry) -> u64 {
     match &entry.content {
         Content::Changes(changes) => {
             changes.iter().map(|change| (change.action.len() + change.id.as_str().len()) as u64).sum()
         }
+        _ => entry.size,
+    }
+}
+
+/// Bytes that applying an entry takes, about: of the changes in segments, what they have stored.
+fn weight(entry: &Entry) -> u64 {
+    match &entry.content {
         Content::Segments(segments) => segments.iter().fold(0, |sum, segment| segment.length.saturating_add(sum)),
-        _ => 0,
+        _ => held(entry),
+    }
+}
+
+/// A part of an entry, as it is read.
+enum Part<'e> {
+    List(&'e [Change]),
+    Segment(&'e SegmentRef),
+    Dropped,
+}
+
+fn parts(entry: &Entry) -> Vec<Part<'_>> {
+    match &entry.content {
+        Content::Changes(list) => vec![Part::List(list)],
+        Content::Segments(segments) => segments.iter().map(Part::Segment).collect(),
+        Content::Drop => vec![Part::Dropped],
+        Content::Snapshot | Content::Collect => Vec::new(),
     }
 }
 
@@ -296,39 +340,23 @@ struct Decided {
 }
 
 impl Decided {
-    /// A document without pending rows takes its last change. A change that equals a pending row settles that row: it is our
-    /// own from another life, or the same edit made twice. Any other is a conflict.
-    fn decide(&mut self, id: &DocumentId, versions: &[(Change, Sequence)], mut rows: &[PendingRow]) {
-        let mut last: Option<Step> = None;
-        for (change, sequence) in versions {
-            let digest = if rows.is_empty() { None } else { Some(Digest::of(&change.action)) };
-            let equal = digest.and_then(|digest| rows.iter().rposition(|row| row.digest == digest));
-            if let Some(at) = equal {
-                let base = Base { sequence: *sequence, revision: change.revision.clone() };
-                self.steps.push(Step::Settle { id: id.clone(), row: rows[at].row, base });
-                rows = &rows[at + 1..];
-                self.touched = true;
-                last = None;
-                continue;
-            }
-            let (change, sequence) = (change.clone(), *sequence);
-            last = Some(if rows.is_empty() {
-                Step::Store { change, sequence }
-            } else {
-                Step::Conflict { change, sequence }
-            });
+    fn decide(&mut self, id: &DocumentId, versions: &[(Change, Sequence)], rows: &[PendingRow]) {
+        let fate = Fate::of(versions, |(change, _)| Digest::of(&change.action), rows);
+        self.touched |= fate.touches_rows();
+        for ((change, sequence), row) in fate.settled {
+            let base = Base { sequence: *sequence, revision: change.revision.clone() };
+            self.steps.push(Step::Settle { id: id.clone(), row, base });
         }
-        match &last {
-            Some(Step::Store { change, .. }) => {
-                self.stored += 1;
-                self.bytes += change.action.len() as u64;
-            }
-            Some(Step::Conflict { .. }) => {
-                self.conflicts += 1;
-                self.touched = true;
-            }
-            _ => {}
-        }
-        self.steps.extend(last);
+        let Some((change, sequence)) = fate.last.cloned() else {
+            return;
+        };
+        self.steps.push(if fate.pending {
+            self.conflicts += 1;
+            Step::Conflict { change, sequence }
+        } else {
+            self.stored += 1;
+            self.bytes += change.action.len() as u64;
+            Step::Store { change, sequence }
+        });
     }
 }

@@ -65,7 +65,7 @@ impl Session<'_> {
         let pause = Duration::from_millis(20) * (1 << lost.min(6));
         self.client.runtime.sleep(jittered(&*self.client.runtime, pause)).await;
         if lost >= CONTENDED {
-            self.lock_for_progress().await?;
+            self.lock_for_progress().await;
         }
         let replies = self.poll().await?;
         self.pull(replies).await?;

@@ -7,10 +7,11 @@ use bytes::Bytes;
 use futures::executor::block_on;
 use longshore_core::{
     Answer, Client, Conflict, Document, DocumentId, DomainName, Error, LockPolicy, MemoryReplica, MemoryStorage,
-    Result, StoredServer, SyncReport, Version,
+    Result, Storage, StoredServer, SyncReport, Version,
 };
 
 use super::fault::{Fault, FaultStorage};
+use super::forward::{Forward, RoundTrips};
 use super::sim::Sim;
 
 /// Sides of conflicts that apps were told of: document and body, `None` for a deletion.
@@ -34,6 +35,8 @@ pub struct Device {
     pub replica: MemoryReplica,
     pub storage: FaultStorage,
     pub policy: LockPolicy,
+    /// If its calls take time: how many it makes side by side. See [`RoundTrips`].
+    pub slow: Option<usize>,
     sim: Sim,
     told: Told,
     written: Arc<Mutex<Vec<(DocumentId, Bytes)>>>,
@@ -62,6 +65,7 @@ impl World {
             replica,
             storage: FaultStorage::new(self.storage.clone(), self.sim.clone(), name, self.timed),
             policy: LockPolicy::Contended,
+            slow: None,
             sim: self.sim.clone(),
             told: self.told.clone(),
             written: self.written.clone(),
@@ -102,6 +106,12 @@ fn merge(told: &Told, conflict: &Conflict) -> Answer {
     }
 }
 
+impl std::fmt::Debug for Device {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.storage.fmt(f)
+    }
+}
+
 impl Device {
     fn replace(&self, id: &str) {
         self.replaced.lock().unwrap().extend(self.get(id).map(Bytes::from));
@@ -135,11 +145,21 @@ impl Device {
         ids.iter().map(|id| (id.clone(), get(id))).collect()
     }
 
+    /// The server as this device reaches it.
+    pub fn server(&self) -> StoredServer {
+        let storage: Arc<dyn Storage> = match self.slow {
+            Some(parallelism) => {
+                let trips = RoundTrips { sim: self.sim.clone(), parallelism };
+                Arc::new(Forward::new(self.storage.clone(), trips))
+            }
+            None => Arc::new(self.storage.clone()),
+        };
+        StoredServer::new(storage, self.sim.runtime(), &DomainName::default()).unwrap()
+    }
+
     /// A client without a resolver, or with the merging one, as a freshly started process makes it.
     pub fn new_client(&self, resolving: bool) -> Client {
-        let server =
-            StoredServer::new(Arc::new(self.storage.clone()), self.sim.runtime(), &DomainName::default()).unwrap();
-        let builder = Client::builder_on(self.sim.runtime(), Arc::new(server), Arc::new(self.replica.clone()));
+        let builder = Client::builder_on(self.sim.runtime(), Arc::new(self.server()), Arc::new(self.replica.clone()));
         let builder = builder.lock_policy(self.policy);
         if !resolving {
             return builder.build();
@@ -193,6 +213,11 @@ impl Device {
     /// Object bytes that this device's running process has sent.
     pub fn sync_bytes(&mut self) -> usize {
         self.storage.sent()
+    }
+
+    /// Virtual time.
+    pub fn millis(&self) -> u64 {
+        self.sim.millis()
     }
 
     pub fn arm(&self, call: u64, fault: Fault) {

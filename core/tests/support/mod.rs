@@ -6,9 +6,11 @@
 
 pub mod device;
 pub mod fault;
+pub mod forward;
 pub mod sim;
 pub mod verdict;
 
 pub use device::{Device, World, body};
 pub use fault::Fault;
+pub use forward::{Bend, Forward, RoundTrips};
 pub use sim::Rng;

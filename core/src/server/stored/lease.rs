@@ -14,8 +14,6 @@ use crate::server::{Held, Lease, LockRequest, Locked, Sighting};
 
 const MIN_TTL: Duration = Duration::from_secs(1);
 const MAX_TTL: Duration = Duration::from_secs(3600);
-/// A reply that comes later than this after the listing proves nothing by itself: records may have been trimmed meanwhile.
-const LATE: Duration = Duration::from_secs(1800);
 /// How often a call looks anew because others moved the lease while it looked.
 const LOOKS: usize = 5;
 
@@ -56,7 +54,7 @@ pub(super) async fn renew(wire: &Wire, layout: &Layout, lease: &Lease) -> Result
 
 pub(super) async fn unlock(wire: &Wire, layout: &Layout, lease: &Lease) -> Result<()> {
     // Long after its end the next number may have been used and trimmed: it must not be created again.
-    if wire.runtime().now().since(lease.until) >= LATE {
+    if records::late(wire, lease.until) {
         return Err(fenced("unlock", lease));
     }
     let record = Record { kind: LeaseKind::Release, ..Record::after(lease)? };
@@ -153,7 +151,7 @@ fn held(wire: &Wire, record: &LeaseHeader, sighting: Option<&Sighting>) -> Optio
 
 /// Whether a grant counts: it came soon after the listing, or a new listing shows it highest.
 async fn in_time(wire: &Wire, layout: &Layout, listed: Ticks, token: FencingToken) -> Result<bool> {
-    if wire.runtime().now().since(listed) < LATE {
+    if !records::late(wire, listed) {
         return Ok(true);
     }
     Ok(records::newest(wire, &layout.leases()?).await? == Some(token))

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::records::{self, Fate};
 use super::wire::Wire;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Outcome, Result};
 use crate::format::{Kind, Layout, MAX_INLINE, MAX_RECORD, MetadataHeader, decode_record, encode_record};
 use crate::model::{MetadataName, MetadataVersion};
 use crate::runtime::new_nonce;
@@ -40,6 +40,7 @@ pub(super) async fn write(
     if bytes.len() > MAX_INLINE {
         return Err(Error::new(ErrorKind::Invalid, "a piece of metadata has at most 512 KiB").with_key(name));
     }
+    let listed = wire.runtime().now();
     let found = newest(wire, layout, name).await?;
     if found != expected {
         return Err(conflict(name, expected, found));
@@ -49,10 +50,25 @@ pub(super) async fn write(
     let nonce = new_nonce(wire.runtime())?;
     let header = MetadataHeader { key: key.to_string(), name: name.clone(), version, nonce };
     match records::create(wire, &key, &encode_record(Kind::Metadata, &header, &bytes)?).await?.value {
+        Fate::Mine if records::late(wire, listed) => confirm(wire, layout, name, version).await,
         Fate::Mine => Ok(version),
         Fate::Another => Err(conflict(name, expected, Some(version))),
         Fate::Hidden => Err(Error::new(ErrorKind::Corrupt, "it is said to exist and cannot be read").with_key(key)),
     }
+}
+
+/// A version that was created late counts only if it is the newest now: its number may have been used and trimmed meanwhile.
+async fn confirm(
+    wire: &Wire,
+    layout: &Layout,
+    name: &MetadataName,
+    version: MetadataVersion,
+) -> Result<MetadataVersion> {
+    let found = newest(wire, layout, name).await.map_err(|error| error.with_outcome(Outcome::Unknown))?;
+    if found == Some(version) {
+        return Ok(version);
+    }
+    Err(conflict(name, Some(version), found).with_outcome(Outcome::Unknown))
 }
 
 async fn newest(wire: &Wire, layout: &Layout, name: &MetadataName) -> Result<Option<MetadataVersion>> {

@@ -1,13 +1,23 @@
 //! Numbered records, created once: how each is written, read back and found.
 
 use std::str::FromStr;
+use std::time::Duration;
 
 use bytes::Bytes;
 
 use super::wire::Wire;
 use crate::error::{Error, ErrorKind, Outcome, Result};
 use crate::format::MAX_RECORD;
+use crate::runtime::Ticks;
 use crate::storage::{Created, Folder, ObjectKey, Reply};
+
+/// Half of how long a superseded record is kept at least.
+const LATE: Duration = Duration::from_secs(1800);
+
+/// Whether what was created after a look at this time proves nothing by itself: numbers may have been used and trimmed since.
+pub(super) fn late(wire: &Wire, looked: Ticks) -> bool {
+    wire.runtime().now().since(looked) >= LATE
+}
 
 /// What lies under a name after we tried to create it.
 pub(super) enum Fate {
