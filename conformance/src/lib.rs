@@ -26,6 +26,7 @@
 //! | [`suite`] | runs cases and says what came of each |
 //! | [`report`] | the outcome as a table, as JSON and as `JUnit` XML |
 //! | [`doctor`] | whether a store can hold data safely, answered in seconds |
+//! | `proxy` | breaks connections on demand, for adapters that speak HTTP (feature `network`) |
 //! | [`clock`] | the runtime that cases give to servers and clients: its waits take no time |
 //!
 //! The suite follows semantic versions: a case that is new in a minor release warns until the next one, and fails from then on
@@ -39,6 +40,8 @@ pub mod doctor;
 pub mod harness;
 mod litter;
 mod place;
+#[cfg(feature = "network")]
+pub mod proxy;
 pub mod report;
 mod runner;
 pub mod suite;
