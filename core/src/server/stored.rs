@@ -55,7 +55,7 @@ impl StoredServer {
     }
 
     /// Tries by behaviour whether the storage keeps the rules of [`storage`](crate::storage): an object is created twice, and
-    /// by several at once, read and listed. It leaves nothing behind. `Unsupported` says which rule is broken.
+    /// by several at once, read and listed. It leaves no object behind. `Unsupported` says which rule is broken.
     pub async fn probe(&self) -> Result<()> {
         probe::probe(&self.wire).await
     }
