@@ -185,3 +185,18 @@ fn the_floor_is_one_request() {
     world.sim.run(server.floor(), || false).unwrap().unwrap();
     assert_eq!((a.storage.calls() - calls, world.sim.millis() - time), (1, 1));
 }
+
+/// Who looks first and then does just that reads the log twice, and no more of it than there is.
+#[test]
+fn a_plan_and_its_sync_are_a_look_each() {
+    let (world, a, mut b) = pair(true);
+    commit(&mut b, 1);
+    let before = a.storage.calls();
+    let client = a.new_client(true);
+    let plan = world.sim.run(client.plan(), || false).unwrap().unwrap();
+    let planned = a.storage.calls() - before;
+    assert_eq!((plan.pull.len(), planned), (1, 7), "opening and poll, the entry, the two numbers behind it, the floor");
+    world.sim.run(client.sync_planned(&plan), || false).unwrap().unwrap();
+    let synced = a.storage.calls() - before - planned;
+    assert_eq!(synced, 7, "the poll, that look once more, and the pull");
+}
