@@ -106,8 +106,8 @@ fn harness(open: impl Fn() -> Arc<dyn Storage> + Send + Sync + 'static) -> Harne
         .wrong_credentials(|_| refusing(ErrorKind::Denied))
 }
 
-async fn refusing(kind: ErrorKind) -> Result<Arc<dyn Storage>> {
-    Ok(Arc::new(Refusing(kind)))
+fn refusing(kind: ErrorKind) -> std::future::Ready<Result<Arc<dyn Storage>>> {
+    std::future::ready(Ok(Arc::new(Refusing(kind))))
 }
 
 /// A storage that refuses every call, as a right adapter does where the root is missing or the credentials are wrong.

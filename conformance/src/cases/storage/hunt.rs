@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 
 use bytes::Bytes;
-use futures::future::FutureExt as _;
+use futures::future::{FutureExt as _, join_all};
 use longshore_core::{Folder, ObjectKey, Payload, Result as CoreResult, Storage};
 
 use super::case;
@@ -60,10 +60,13 @@ where
     }
     let written = write.await;
     ended.store(true, Ordering::SeqCst);
-    for reader in readers {
-        reader.await.map_err(|error| Failure::new(format!("a reader ended early: {error}")))??;
+    let found = join_all(readers).await;
+    // A failed write explains what the readers did not find.
+    written?;
+    for reader in found {
+        reader.map_err(|error| Failure::new(format!("a reader ended early: {error}")))??;
     }
-    written
+    Ok(())
 }
 
 async fn no_half_of_a_record(cx: Context) -> Result<(), Failure> {

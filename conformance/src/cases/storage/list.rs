@@ -44,7 +44,17 @@ async fn is_complete_over_many_pages(cx: Context) -> Result<(), Failure> {
             rest.len()
         );
     }
-    Ok(())
+    remove(&cx, &mine, &wanted).await?;
+    lists(&folder, &names(&*yours, &folder).await?, &[])
+}
+
+async fn remove(cx: &Context, storage: &Arc<dyn Storage>, names: &[String]) -> Result<(), Failure> {
+    let keys = names.iter().map(|name| cx.blob(name)).collect::<Result<Vec<_>, _>>()?;
+    let deletes = keys.into_iter().map(|key| {
+        let storage = Arc::clone(storage);
+        async move { Ok::<_, Failure>(storage.delete(&key).await.map(drop)?) }
+    });
+    stream::iter(deletes).buffer_unordered(cx.at_once(32)).try_collect::<()>().await
 }
 
 /// Puts them in another order than that of their names, several at once.
@@ -57,14 +67,14 @@ async fn write(cx: &Context, storage: &Arc<dyn Storage>, wanted: &[String]) -> R
         let storage = Arc::clone(storage);
         async move { put(&*storage, &key, "segment").await }
     });
-    stream::iter(writes).buffer_unordered(cx.at_once(8)).try_collect::<()>().await
+    stream::iter(writes).buffer_unordered(cx.at_once(32)).try_collect::<()>().await
 }
 
 /// Lease records are found so, and folders of the log.
 async fn of_many_folders_is_complete(cx: Context) -> Result<(), Failure> {
     let (mine, yours) = two(&cx).await?;
     let folder = Folder::new("records")?;
-    let wanted: Vec<String> = (1..=cx.size().pick(120, 300, 1_200)).map(|number| format!("{number:016}")).collect();
+    let wanted: Vec<String> = (1..=cx.size().pick(60, 250, 1_200)).map(|number| format!("{number:016}")).collect();
     for name in wanted.iter().rev() {
         created(&*mine, &cx.record(name)?, "record").await?;
     }

@@ -96,8 +96,8 @@ async fn streams_a_large_object(cx: Context) -> Result<(), Failure> {
 
 async fn a_stream_that_fails_leaves_nothing(cx: Context) -> Result<(), Failure> {
     let (mine, yours) = two(&cx).await?;
-    let whole = pattern(3 << 20, cx.seed());
-    for (at, cut) in [0, 1, 70_000, 2 << 20, whole.len()].into_iter().enumerate() {
+    let whole = pattern(cx.size().pick(300_000, 3 << 20, 20 << 20), cx.seed());
+    for (at, cut) in [0, 1, 70_000, whole.len() / 3 * 2, whole.len()].into_iter().enumerate() {
         let key = cx.blob(&format!("failed-{at}"))?;
         fails(&*mine, &key, failing(&whole, cut)).await?;
         nothing(&*yours, &key).await?;

@@ -19,7 +19,7 @@ pub(super) const CASES: &[Case] = &[
 /// A poll asks for the next number again and again: no "nothing there" may outlive the write.
 async fn to_a_client_that_looked_before(cx: Context) -> Result<(), Failure> {
     let (mine, yours) = two(&cx).await?;
-    for round in 0..cx.size().pick(10, 50, 200) {
+    for round in 0..cx.size().pick(10, 40, 200) {
         let (record, blob) = (cx.record(&format!("next-{round}"))?, cx.blob(&format!("next-{round}"))?);
         for client in [&mine, &yours] {
             absent(&**client, &record, "was not written yet").await?;
@@ -51,7 +51,7 @@ async fn to_a_client_that_comes_later(cx: Context) -> Result<(), Failure> {
 /// Nothing that was acknowledged is lost among many.
 async fn every_acknowledged_write(cx: Context) -> Result<(), Failure> {
     let (mine, yours) = two(&cx).await?;
-    let writes = cx.size().pick(40, 200, 2_000);
+    let writes = cx.size().pick(40, 120, 2_000);
     for at in 0..writes {
         let client = if at % 3 == 0 { &yours } else { &mine };
         created(&**client, &cx.record(&format!("{at}"))?, format!("record {at}")).await?;

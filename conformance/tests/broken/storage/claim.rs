@@ -103,7 +103,7 @@ impl Clock {
         Self { right, wrongly, calls: AtomicU64::new(0) }
     }
 
-    fn time(&self) -> Option<ServerTime> {
+    fn time(&self) -> ServerTime {
         let calls = self.calls.fetch_add(1, Ordering::SeqCst);
         let now = 1_700_000_000_000;
         let seen = match self.wrongly {
@@ -111,7 +111,7 @@ impl Clock {
             Wrongly::Two => now + 60_000 * (calls / 3 % 2),
             Wrongly::NoneOfNothing | Wrongly::NoneOfLists => now,
         };
-        Some(ServerTime::from_millis(seen))
+        ServerTime::from_millis(seen)
     }
 }
 
@@ -127,7 +127,7 @@ impl Wrong for Clock {
 
     async fn get(&self, key: &ObjectKey, range: ByteRange) -> Result<Reply<Option<Object>>> {
         let mut reply = self.right.get(key, range).await?;
-        reply.time = self.time();
+        reply.time = Some(self.time());
         if self.wrongly == Wrongly::NoneOfNothing && reply.value.is_none() {
             reply.time = None;
         }
@@ -136,7 +136,7 @@ impl Wrong for Clock {
 
     async fn list(&self, folder: &Folder, after: Option<&str>) -> Result<Reply<Listing>> {
         let mut reply = self.right.list(folder, after).await?;
-        reply.time = self.time().filter(|_| self.wrongly != Wrongly::NoneOfLists);
+        reply.time = Some(self.time()).filter(|_| self.wrongly != Wrongly::NoneOfLists);
         Ok(reply)
     }
 }

@@ -12,6 +12,9 @@ use crate::broken::wrong::{Wrong, collect, object, stored};
 /// What it finds: the size it gives, and the bytes of the range.
 pub(crate) type Found = Option<(u64, Bytes)>;
 
+/// One page of a listing, and whether more follow.
+pub(crate) type Page = (Vec<String>, bool);
+
 /// Each of these is right by default.
 #[derive(Clone)]
 pub(crate) struct Hooked {
@@ -23,8 +26,8 @@ pub(crate) struct Hooked {
     pub(crate) kept: fn(Bytes) -> Option<Bytes>,
     /// What a read finds where these bytes are stored.
     pub(crate) found: fn(Option<Bytes>, ByteRange) -> Result<Found>,
-    /// One page of these names, and whether more follow.
-    pub(crate) page: fn(Vec<String>, Option<&str>) -> Result<(Vec<String>, bool)>,
+    /// One page of these names.
+    pub(crate) page: fn(Vec<String>, Option<&str>) -> Result<Page>,
     /// What it says of itself.
     pub(crate) claims: fn(Capabilities) -> Capabilities,
 }

@@ -1,17 +1,15 @@
 //! Listings that are not complete, not in order, or not of that folder.
 
-use async_trait::async_trait;
-use longshore_core::{Error, ErrorKind, Folder, Listing, MemoryStorage, Reply, Result, Storage as _};
+use longshore_core::{Error, ErrorKind};
 
 use super::broken;
-use super::hooked::{hooked, later};
+use super::folder::{Beginning, Deep, ObjectsOnly};
+use super::hooked::{Page, hooked, later};
 use crate::broken::matrix::Broken;
-use crate::broken::wrong::{Wrong, reply, server};
+use crate::broken::wrong::server;
 
 /// How many names a page has.
-const PAGE: usize = 100;
-
-type Page = Result<(Vec<String>, bool)>;
+const PAGE: usize = 25;
 
 pub(crate) fn table() -> Vec<Broken> {
     let mut table = pages();
@@ -24,27 +22,27 @@ fn pages() -> Vec<Broken> {
     vec![
         broken(
             "a listing ends after its first page",
-            hooked!(page: first_page),
+            hooked!(page: |names, after| Ok(first_page(names, after))),
             &["storage::list::is_complete_over_many_pages", "storage::list::of_many_folders_is_complete"],
         ),
         broken(
             "a listing leaves out its last page",
-            hooked!(page: no_last_page),
+            hooked!(page: |names, after| Ok(no_last_page(names, after))),
             &["storage::list::is_complete_over_many_pages"],
         ),
         broken(
             "each page leaves out its last name",
-            hooked!(page: gaps),
+            hooked!(page: |names, after| Ok(gaps(names, after))),
             &["storage::list::is_complete_over_many_pages"],
         ),
         broken(
             "the next page repeats the last name",
-            hooked!(page: overlapping),
+            hooked!(page: |names, after| Ok(overlapping(names, after))),
             &["storage::list::is_complete_over_many_pages", "storage::list::goes_on_after_any_name"],
         ),
         broken(
             "a listing goes on after names that are there only",
-            hooked!(page: known_marker),
+            hooked!(page: |names, after| Ok(known_marker(names, after))),
             &["storage::list::goes_on_after_any_name"],
         ),
         broken(
@@ -60,7 +58,7 @@ fn pages() -> Vec<Broken> {
         broken(
             "a listing gives some names twice",
             hooked!(page: |names, after| {
-                Ok((later(names, after).into_iter().flat_map(|name| twice_if_seven(name)).collect(), false))
+                Ok((later(names, after).into_iter().flat_map(twice_if_seven).collect(), false))
             }),
             &["storage::list::is_complete_over_many_pages"],
         ),
@@ -71,17 +69,17 @@ fn orders() -> Vec<Broken> {
     vec![
         broken(
             "a listing has the order of its hashes",
-            hooked!(page: |names, after| sorted(names, after, |name| {
-                name.bytes().rev().map(char::from).collect()
-            })),
+            hooked!(page: |names, after| Ok(sorted(names, after, |name| name.bytes().rev().map(char::from).collect()))),
             &["storage::list::rises_by_bytes"],
         ),
-        broken("a listing has the order of numbers", hooked!(page: numeric), &["storage::list::rises_by_bytes"]),
+        broken(
+            "a listing has the order of numbers",
+            hooked!(page: |names, after| Ok(numeric(names, after))),
+            &["storage::list::rises_by_bytes"],
+        ),
         broken(
             "a listing has the order of words",
-            hooked!(page: |names, after| sorted(names, after, |name| {
-                name.replace(['-', '_'], "")
-            })),
+            hooked!(page: |names, after| Ok(sorted(names, after, |name| name.replace(['-', '_'], "")))),
             &["storage::list::rises_by_bytes"],
         ),
         broken(
@@ -109,13 +107,13 @@ fn folders() -> Vec<Broken> {
     vec![
         broken(
             "names that begin with - are not listed",
-            hooked!(page: |names, after| without(names, after, |name| name.starts_with('-'))),
+            hooked!(page: |names, after| Ok(without(names, after, |name| name.starts_with('-')))),
             &["storage::names::are_listed_as_they_were_given"],
         ),
         broken(
             "names that begin with a digit are not listed",
             hooked!(page: |names, after| {
-                without(names, after, |name| name.starts_with(|first: char| first.is_ascii_digit()))
+                Ok(without(names, after, |name| name.starts_with(|first: char| first.is_ascii_digit())))
             }),
             &["storage::names::are_listed_as_they_were_given", "storage::list::shows_one_level"],
         ),
@@ -143,14 +141,14 @@ fn folders() -> Vec<Broken> {
 fn first_page(names: Vec<String>, after: Option<&str>) -> Page {
     let mut names = later(names, after);
     names.truncate(PAGE);
-    Ok((names, false))
+    (names, false)
 }
 
 fn no_last_page(names: Vec<String>, after: Option<&str>) -> Page {
     let mut names = later(names, after);
     let more = names.len() > 2 * PAGE;
     names.truncate(PAGE);
-    Ok((names, more))
+    (names, more)
 }
 
 fn gaps(names: Vec<String>, after: Option<&str>) -> Page {
@@ -160,102 +158,38 @@ fn gaps(names: Vec<String>, after: Option<&str>) -> Page {
     if more {
         names.remove(PAGE - 2);
     }
-    Ok((names, more))
+    (names, more)
 }
 
 fn overlapping(mut names: Vec<String>, after: Option<&str>) -> Page {
     names.retain(|name| after.is_none_or(|after| name.as_str() >= after));
     let more = names.len() > PAGE;
     names.truncate(PAGE);
-    Ok((names, more))
+    (names, more)
 }
 
 /// Finds the place by the name itself, and starts over where that is gone.
 fn known_marker(names: Vec<String>, after: Option<&str>) -> Page {
     let known = after.filter(|after| names.iter().any(|name| name == after));
-    Ok((later(names, known), false))
+    (later(names, known), false)
 }
 
 fn sorted(names: Vec<String>, after: Option<&str>, key: fn(&String) -> String) -> Page {
     let mut names = later(names, after);
     names.sort_by_key(key);
-    Ok((names, false))
+    (names, false)
 }
 
 fn numeric(names: Vec<String>, after: Option<&str>) -> Page {
     let mut names = later(names, after);
     names.sort_by_key(|name| (name.parse::<u64>().is_err(), name.parse::<u64>().unwrap_or(0)));
-    Ok((names, false))
+    (names, false)
 }
 
 fn without(names: Vec<String>, after: Option<&str>, left_out: fn(&str) -> bool) -> Page {
     let mut names = later(names, after);
     names.retain(|name| !left_out(name));
-    Ok((names, false))
-}
-
-#[derive(Debug)]
-struct Deep(MemoryStorage);
-
-#[async_trait]
-impl Wrong for Deep {
-    fn right(&self) -> &MemoryStorage {
-        &self.0
-    }
-
-    async fn list(&self, folder: &Folder, after: Option<&str>) -> Result<Reply<Listing>> {
-        let inside = format!("{folder}/");
-        let mut names: Vec<String> = Vec::new();
-        for key in self.0.objects().keys() {
-            let parts = key.as_str().strip_prefix(&inside).into_iter().flat_map(|rest| rest.split('/'));
-            names.extend(parts.filter(|part| after.is_none_or(|after| *part > after)).map(str::to_owned));
-        }
-        names.sort();
-        names.dedup();
-        reply(&self.0, Listing { names, more: false }).await
-    }
-}
-
-#[derive(Debug)]
-struct Beginning(MemoryStorage);
-
-#[async_trait]
-impl Wrong for Beginning {
-    fn right(&self) -> &MemoryStorage {
-        &self.0
-    }
-
-    async fn list(&self, folder: &Folder, after: Option<&str>) -> Result<Reply<Listing>> {
-        let mut names: Vec<String> = Vec::new();
-        for key in self.0.objects().keys() {
-            let rest = key.as_str().strip_prefix(folder.as_str());
-            names.extend(rest.and_then(|rest| rest.trim_start_matches('/').split('/').next()).map(str::to_owned));
-        }
-        names.sort();
-        names.dedup();
-        reply(&self.0, Listing { names: later(names, after), more: false }).await
-    }
-}
-
-/// Where objects and folders lie together, only the objects.
-#[derive(Debug)]
-struct ObjectsOnly(MemoryStorage);
-
-#[async_trait]
-impl Wrong for ObjectsOnly {
-    fn right(&self) -> &MemoryStorage {
-        &self.0
-    }
-
-    async fn list(&self, folder: &Folder, after: Option<&str>) -> Result<Reply<Listing>> {
-        let mut page = self.0.list(folder, after).await?;
-        let objects = self.0.objects();
-        let is_object = |name: &String| folder.object(name).is_ok_and(|key| objects.contains_key(&key));
-        if page.value.names.iter().any(is_object) {
-            page.value.names.retain(is_object);
-        }
-        Ok(page)
-    }
+    (names, false)
 }
 
 fn twice_if_seven(name: String) -> Vec<String> {

@@ -3,7 +3,9 @@
 mod claim;
 mod connection;
 mod create;
+mod creator;
 mod delete;
+mod folder;
 mod hooked;
 mod list;
 mod name;
@@ -11,6 +13,7 @@ mod put;
 mod read;
 mod root;
 mod stale;
+mod uploader;
 
 use super::matrix::Broken;
 use longshore_conformance::Harness;

@@ -1,20 +1,15 @@
 //! Puts that are not all or nothing.
 
-use std::collections::BTreeSet;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use futures::stream::TryStreamExt as _;
-use longshore_core::{
-    Created, Error, ErrorKind, Folder, Listing, MemoryStorage, ObjectKey, Payload, Reply, Result, Storage as _,
-};
+use longshore_core::{Error, ErrorKind, MemoryStorage, ObjectKey, Payload, Reply, Result, Storage as _};
 
 use super::broken;
 use super::hooked::hooked;
+use super::uploader::{Forgetful, Lazy, Listed};
 use crate::broken::matrix::Broken;
-use crate::broken::wrong::{Wrong, collect, overwrite, pause, reply, server, stored};
+use crate::broken::wrong::{Wrong, collect, overwrite, pause, server, stored};
 
 pub(crate) fn table() -> Vec<Broken> {
     vec![
@@ -181,96 +176,5 @@ impl Wrong for Puts {
             How::SmallerThanClaimed if payload.len() > 1 << 20 => Err(Error::new(ErrorKind::Unsupported, "413")),
             How::SmallerThanClaimed | How::RefuseTaken => right.put(key, payload).await,
         }
-    }
-}
-
-/// Lists a name while its bytes come.
-#[derive(Debug)]
-struct Listed(MemoryStorage, Mutex<BTreeSet<ObjectKey>>);
-
-impl Listed {
-    fn new(right: MemoryStorage) -> Self {
-        Self(right, Mutex::default())
-    }
-}
-
-#[async_trait]
-impl Wrong for Listed {
-    fn right(&self) -> &MemoryStorage {
-        &self.0
-    }
-
-    async fn put(&self, key: &ObjectKey, payload: Payload) -> Result<Reply<()>> {
-        self.1.lock().unwrap().insert(key.clone());
-        let done = self.0.put(key, payload).await;
-        self.1.lock().unwrap().remove(key);
-        done
-    }
-
-    async fn list(&self, folder: &Folder, after: Option<&str>) -> Result<Reply<Listing>> {
-        let mut page = self.0.list(folder, after).await?;
-        let coming = self.1.lock().unwrap().clone();
-        let inside = coming.into_iter().filter(|key| key.folder().as_ref() == Some(folder));
-        let names = inside.map(|key| key.name().to_owned());
-        page.value.names.extend(names.filter(|name| after.is_none_or(|after| name.as_str() > after)));
-        page.value.names.sort();
-        page.value.names.dedup();
-        Ok(page)
-    }
-}
-
-/// Swallows the error of a write now and then.
-#[derive(Debug)]
-struct Forgetful(MemoryStorage, AtomicU64);
-
-impl Forgetful {
-    fn new(right: MemoryStorage) -> Self {
-        Self(right, AtomicU64::new(0))
-    }
-
-    fn forgets(&self) -> bool {
-        self.1.fetch_add(1, Ordering::SeqCst) % 7 == 6
-    }
-}
-
-#[async_trait]
-impl Wrong for Forgetful {
-    fn right(&self) -> &MemoryStorage {
-        &self.0
-    }
-
-    async fn create(&self, key: &ObjectKey, bytes: Bytes) -> Result<Reply<Created>> {
-        if self.forgets() { reply(&self.0, Created::Created).await } else { self.0.create(key, bytes).await }
-    }
-
-    async fn put(&self, key: &ObjectKey, payload: Payload) -> Result<Reply<()>> {
-        let bytes = collect(payload).await?;
-        if self.forgets() { reply(&self.0, ()).await } else { overwrite(&self.0, key, bytes).await }
-    }
-}
-
-/// Stores what was put when the next write comes.
-#[derive(Debug)]
-struct Lazy(MemoryStorage, Mutex<Option<(ObjectKey, Bytes)>>);
-
-impl Lazy {
-    fn new(right: MemoryStorage) -> Self {
-        Self(right, Mutex::default())
-    }
-}
-
-#[async_trait]
-impl Wrong for Lazy {
-    fn right(&self) -> &MemoryStorage {
-        &self.0
-    }
-
-    async fn put(&self, key: &ObjectKey, payload: Payload) -> Result<Reply<()>> {
-        let bytes = collect(payload).await?;
-        let before = self.1.lock().unwrap().replace((key.clone(), bytes));
-        if let Some((key, bytes)) = before {
-            overwrite(&self.0, &key, bytes).await?;
-        }
-        reply(&self.0, ()).await
     }
 }

@@ -12,7 +12,7 @@ use longshore_core::{
 use super::broken;
 use super::hooked::cut;
 use crate::broken::matrix::Broken;
-use crate::broken::wrong::{Wrong, client, object, reply, server, stored};
+use crate::broken::wrong::{Wrong, client, collect, object, overwrite, reply, server, stored};
 
 pub(crate) fn table() -> Vec<Broken> {
     vec![
@@ -30,6 +30,11 @@ pub(crate) fn table() -> Vec<Broken> {
             "listings are read from a cache",
             || client(CachedList::new),
             &["storage::visible::in_a_listing_read_before", "storage::list::forgets_what_was_deleted"],
+        ),
+        broken(
+            "another node learns of a write when the next one comes",
+            || client(Node::new),
+            &["storage::visible::to_a_client_that_looked_before", "storage::visible::to_a_client_that_comes_later"],
         ),
         broken("deleted names are listed", || server(Ghosts::new), &["storage::list::forgets_what_was_deleted"]),
     ]
@@ -172,5 +177,47 @@ impl Wrong for Ghosts {
         page.value.names.sort();
         page.value.names.dedup();
         Ok(page)
+    }
+}
+
+/// Shows what it has put itself; its next put hands the one before on to the others.
+#[derive(Debug)]
+struct Node(MemoryStorage, Mutex<Option<(ObjectKey, Bytes)>>);
+
+impl Node {
+    fn new(right: MemoryStorage) -> Self {
+        Self(right, Mutex::default())
+    }
+
+    fn held(&self, key: &ObjectKey) -> Option<Bytes> {
+        self.1.lock().unwrap().as_ref().filter(|(held, _)| held == key).map(|(_, bytes)| bytes.clone())
+    }
+}
+
+#[async_trait]
+impl Wrong for Node {
+    fn right(&self) -> &MemoryStorage {
+        &self.0
+    }
+
+    async fn put(&self, key: &ObjectKey, payload: Payload) -> Result<Reply<()>> {
+        let bytes = collect(payload).await?;
+        let before = self.1.lock().unwrap().replace((key.clone(), bytes));
+        if let Some((key, bytes)) = before {
+            overwrite(&self.0, &key, bytes).await?;
+        }
+        reply(&self.0, ()).await
+    }
+
+    async fn get(&self, key: &ObjectKey, range: ByteRange) -> Result<Reply<Option<Object>>> {
+        match self.held(key) {
+            Some(bytes) => reply(&self.0, Some(object(bytes.len() as u64, cut(&bytes, range)))).await,
+            None => self.0.get(key, range).await,
+        }
+    }
+
+    async fn delete(&self, key: &ObjectKey) -> Result<Reply<()>> {
+        self.1.lock().unwrap().take_if(|(held, _)| held == key);
+        self.0.delete(key).await
     }
 }
