@@ -27,7 +27,7 @@ async fn a_missing_object_is_none(cx: Context) -> Result<(), Failure> {
             created(&*yours, &cx.record("there")?, "there").await?;
             put(&*yours, &cx.blob("there")?, "there").await?;
         }
-        for key in [cx.record("missing")?, cx.blob("missing")?, cx.record("there-not")?, cx.blob("ther")?] {
+        for key in [cx.record("missing")?, cx.blob("missing")?, cx.record("there-not")?, cx.blob("the")?] {
             absent(&*mine, &key, "was never written").await?;
             let ranged = mine.get(&key, ByteRange::new(0, 10)).await?.value;
             ensure!(ranged.is_none(), "{key} was never written, and a read of a range of it finds an object");
