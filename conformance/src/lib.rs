@@ -25,6 +25,7 @@
 //! | [`case`](mod@case) | what a case is: its name, its rule, what it needs |
 //! | [`suite`] | runs cases and says what came of each |
 //! | [`report`] | the outcome as a table, as JSON and as `JUnit` XML |
+//! | [`faults`] | wrappers whose calls fail as networks, servers and processes do |
 //! | [`clock`] | the runtime that cases give to servers and clients: its waits take no time |
 //!
 //! The suite follows semantic versions: a case that is new in a minor release warns until the next one, and fails from then on
@@ -34,9 +35,14 @@ pub mod case;
 mod cases;
 pub mod clock;
 pub mod context;
+#[cfg(feature = "crash")]
+mod crash;
+pub mod faults;
 pub mod harness;
 mod litter;
 mod place;
+#[cfg(feature = "crash")]
+mod platform;
 pub mod report;
 mod runner;
 pub mod suite;
