@@ -163,8 +163,10 @@ fn fate(output: &Output) -> Result<Fate, Failure> {
     let said = String::from_utf8_lossy(&output.stdout);
     let words = said.lines().find_map(|line| line.strip_prefix(SAYS)).unwrap_or_default().trim().to_owned();
     let number = words.split(' ').nth(1).and_then(|number| number.parse().ok());
+    // A process that was killed has no code to end with, where the system knows signals.
+    let killed = !output.status.success() && (output.status.code().is_none() || !cfg!(unix));
     match (words.split(' ').next(), number) {
-        (Some("died"), Some(call)) if !output.status.success() => Ok(Fate::Died { call, words }),
+        (Some("died"), Some(call)) if killed => Ok(Fate::Died { call, words }),
         (Some("ended"), Some(calls)) if output.status.success() => Ok(Fate::Ended { calls }),
         _ => {
             let errors = String::from_utf8_lossy(&output.stderr);

@@ -10,7 +10,8 @@ use longshore_conformance::clock::VirtualClock;
 use longshore_conformance::faults::{Fault, FaultServer, FaultStorage, Plan, SLOW, When};
 use longshore_core::{
     ByteRange, Created, DomainName, Error, ErrorKind, Folder, LockRequest, Locked, MemoryStorage, MetadataName,
-    ObjectKey, Outcome, Payload, Runtime as _, Sequence, Server, Storage, StoreOptions, StoredServer, TokioRuntime,
+    MetadataVersion, ObjectKey, Outcome, Payload, Runtime as _, Sequence, Server, Storage, StoreOptions, StoredServer,
+    TokioRuntime,
 };
 
 struct Bench {
@@ -221,7 +222,7 @@ async fn server(fault: Fault) -> (Plan, FaultServer) {
 
 async fn write(server: &FaultServer) -> Result<u64, Error> {
     let name = MetadataName::new("name").unwrap();
-    server.metadata_write(&name, None, body()).await.map(|version| version.get())
+    server.metadata_write(&name, None, body()).await.map(MetadataVersion::get)
 }
 
 async fn written(server: &FaultServer) -> bool {

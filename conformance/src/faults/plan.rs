@@ -230,7 +230,9 @@ impl Plan {
         let (act, call) = {
             let mut script = self.script();
             script.dead = true;
-            (script.at_death.clone(), script.calls.last().cloned())
+            // Other calls may have begun beside it.
+            let deadly = |call: &&Call| matches!(call.fault, Some(Fault::Die(_)));
+            (script.at_death.clone(), script.calls.iter().rev().find(deadly).cloned())
         };
         if let Some((act, call)) = act.zip(call) {
             act(&call);

@@ -38,8 +38,7 @@ struct Devices {
 const NAMES: [&str; 2] = ["a", "b"];
 
 pub(super) async fn in_a_push(cx: Context) -> Result<(), Failure> {
-    let mut devices = Devices::new(cx);
-    devices.settle(&[0, 1]).await?;
+    let mut devices = Devices::new(cx).begin().await?;
     for round in 0..devices.rounds() {
         let bulk = round % 3 == 2;
         let calls = devices.calls(0, Work::Sync, bulk).await?;
@@ -51,8 +50,7 @@ pub(super) async fn in_a_push(cx: Context) -> Result<(), Failure> {
 }
 
 pub(super) async fn in_a_pull(cx: Context) -> Result<(), Failure> {
-    let mut devices = Devices::new(cx);
-    devices.settle(&[0, 1]).await?;
+    let mut devices = Devices::new(cx).begin().await?;
     for round in 0..devices.rounds() {
         let bulk = round % 3 == 2;
         let calls = devices.calls(1, Work::Sync, bulk).await?;
@@ -67,8 +65,7 @@ pub(super) async fn in_a_pull(cx: Context) -> Result<(), Failure> {
 }
 
 pub(super) async fn with_the_lease(cx: Context) -> Result<(), Failure> {
-    let mut devices = Devices::new(cx);
-    devices.settle(&[0, 1]).await?;
+    let mut devices = Devices::new(cx).begin().await?;
     for round in 0..devices.rounds() {
         let calls = devices.calls(0, Work::SyncUnderLease, false).await?;
         devices.write(0, round, false).await?;
@@ -84,6 +81,15 @@ impl Devices {
     fn new(cx: Context) -> Self {
         let dice = Dice::new(cx.seed(), "crash");
         Self { cx, dice, expected: Documents::new(), writes: 0, kills: 0, proved: 0 }
+    }
+
+    /// Both join, and have synced before: a first sync makes other calls than a later one.
+    async fn begin(mut self) -> Result<Self, Failure> {
+        for device in [0, 1] {
+            self.write(device, 0, false).await?;
+            self.settle(&[0, 1, 0]).await?;
+        }
+        Ok(self)
     }
 
     /// At full size 210 over the three stories.

@@ -39,10 +39,11 @@ struct Story {
 async fn every_fault(cx: Context, level: Level) -> Result<(), Failure> {
     let places = places(&cx, level).await?;
     for (call, fault) in Dice::new(cx.seed(), "metadata").sample(&places, cx.size().pick(2, 20, usize::MAX)) {
+        let cx = cx.fresh();
         let plan = Plan::new(cx.clock());
         plan.arm(call, fault);
         let place = format!("call {call} {fault}");
-        one_story(&cx.fresh(), level, &plan).await.map_err(|failure| failure.within(&place))?;
+        one_story(&cx, level, &plan).await.map_err(|failure| failure.within(&place))?;
         ensure!(plan.met() > 0, "{place}: no call met the fault");
     }
     Ok(())

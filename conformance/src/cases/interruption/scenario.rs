@@ -41,16 +41,8 @@ const DAY: Story = &[
     (Act::Nothing, 1),
 ];
 
-/// The day without the bulk, which is most of its work.
-const SHORT_DAY: Story = &[
-    (Act::Create, 0),
-    (Act::Nothing, 1),
-    (Act::Edit, 1),
-    (Act::Delete, 0),
-    (Act::BothCreate, 0),
-    (Act::Nothing, 1),
-    (Act::BothEdit, 1),
-];
+/// The parts of a day that most goes wrong in.
+const SHORT_DAY: Story = &[(Act::Create, 0), (Act::Nothing, 1), (Act::Delete, 0), (Act::BothEdit, 1)];
 
 /// The shortest: one push, one pull.
 pub(super) const PUSH_AND_PULL: Story = &[(Act::Create, 0), (Act::Nothing, 1)];

@@ -10,6 +10,8 @@ use super::oracle;
 use crate::case::Rule;
 use crate::context::Context;
 use crate::faults::Fault;
+use crate::harness::Subject;
+use crate::litter;
 use crate::verdict::{Failure, ensure};
 
 /// Rounds of syncs after which everything must be quiet.
@@ -53,7 +55,16 @@ impl World {
             device.restart();
         }
         self.settle().await?;
-        self.judge().await
+        self.judge().await?;
+        self.tidy().await
+    }
+
+    /// Removes what this run left. A case has thousands of runs, too many to keep until its end.
+    async fn tidy(&self) -> Result<(), Failure> {
+        match &self.cx.harness.subject {
+            Subject::Storage(_) => litter::clean(&*self.cx.outer().await?, &self.cx.prefix()?).await,
+            Subject::Server(_) => Ok(()),
+        }
     }
 
     async fn settle(&mut self) -> Result<(), Failure> {
