@@ -19,6 +19,8 @@ use crate::verdict::{Failure, ensure};
 
 /// Calls of an outage: more than the core tries one request.
 const OUTAGE: u64 = 7;
+/// More than other cases have: at full size every fault meets every call.
+const DEADLINE: Duration = Duration::from_secs(360);
 
 const SLOW_DONE: Fault = Fault::Slow { applied: true };
 const SLOW_UNDONE: Fault = Fault::Slow { applied: false };
@@ -67,10 +69,12 @@ pub(super) const CASES: &[Case] = &[
     Case::new("interruption::storage::under_a_lease", Group::Interruption, Rule::Invariant(9), |cx| {
         every_call(cx, Level::Storage, LockPolicy::Always, &Fault::ALL).boxed()
     })
+    .deadline(DEADLINE)
     .needs(&[Need::Storage]),
     Case::new("interruption::server::under_a_lease", Group::Interruption, Rule::Invariant(9), |cx| {
         every_call(cx, Level::Server, LockPolicy::Always, &Fault::ALL).boxed()
     })
+    .deadline(DEADLINE)
     // A dead holder's lease runs out on the server's own clock.
     .needs(&[Need::VirtualTime]),
 ];

@@ -2,6 +2,8 @@
 //!
 //! At `Size::Full` every pair of faults meets every pair of calls; at `Ci` and `Quick` some do, by the seed.
 
+use std::time::Duration;
+
 use futures::future::FutureExt as _;
 
 use super::device::Level;
@@ -14,6 +16,8 @@ use crate::verdict::{Failure, ensure};
 
 /// How far behind the end of an undisturbed push a fault may lie: a disturbed one makes more calls.
 const BEYOND: u64 = 3;
+/// More than other cases have: at full size there are ten thousand pairs.
+const DEADLINE: Duration = Duration::from_secs(360);
 
 pub(super) const CASES: &[Case] = &[
     Case::new(
@@ -25,7 +29,8 @@ pub(super) const CASES: &[Case] = &[
     .needs(&[Need::Storage]),
     Case::new("interruption::server::two_faults_in_one_push_and_pull", Group::Interruption, Rule::Invariant(3), |cx| {
         pairs(cx, Level::Server).boxed()
-    }),
+    })
+    .deadline(DEADLINE),
 ];
 
 /// A device's call and its fault.
@@ -61,7 +66,9 @@ async fn hits(cx: &Context, level: Level) -> Result<Vec<Hit>, Failure> {
     for (device, calls) in world.devices.iter().map(|device| device.plan.trace()).enumerate() {
         hits.extend(calls.iter().flat_map(|call| fitting(call).map(move |fault| (device, call.number, fault))));
         let end = calls.len() as u64;
-        hits.extend((end..end + BEYOND).flat_map(|call| Fault::ALL.map(|fault| (device, call, fault))));
+        hits.extend(
+            (end..end + BEYOND).flat_map(|call| [Fault::Before, Fault::After].map(|fault| (device, call, fault))),
+        );
     }
     world.heal_and_judge().await?;
     Ok(hits)
