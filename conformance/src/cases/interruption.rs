@@ -9,10 +9,11 @@ mod metadata;
 pub(super) mod oracle;
 mod pairs;
 mod scenario;
+mod torn;
 mod world;
 
 use crate::case::Case;
 
 pub(super) fn cases() -> Vec<Case> {
-    [every_call::CASES, pairs::CASES, long::CASES, dropped::CASES, lease::CASES, metadata::CASES].concat()
+    [every_call::CASES, pairs::CASES, long::CASES, dropped::CASES, lease::CASES, metadata::CASES, torn::CASES].concat()
 }

@@ -2,8 +2,9 @@
 //! everything heals, and nothing may be lost, doubled or different.
 //!
 //! At `Size::Full` every call that the fault fits meets it. At `Ci` a few of them do, and at `Quick` one does on a shorter day:
-//! the seed says which, evenly over the day.
+//! the seed says which, evenly over the operations and the day.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures::future::FutureExt as _;
@@ -82,6 +83,7 @@ pub(super) const CASES: &[Case] = &[
 /// A fault at a call of one of the devices, for one call or for an outage.
 #[derive(Clone, Copy, Debug)]
 struct Place {
+    operation: &'static str,
     device: usize,
     call: u64,
     calls: u64,
@@ -91,7 +93,7 @@ struct Place {
 async fn every_call(cx: Context, level: Level, policy: LockPolicy, faults: &[Fault]) -> Result<(), Failure> {
     let story = day(cx.size());
     let places = places(&cx, level, policy, story, faults).await?;
-    let chosen = Dice::new(cx.seed(), "calls").sample(&places, cx.size().pick(1, 7, usize::MAX));
+    let chosen = chosen(&places, &mut Dice::new(cx.seed(), "calls"), cx.size().pick(1, 7, usize::MAX));
     let mut met = 0;
     for place in &chosen {
         let mut world = world(&cx, level, policy);
@@ -111,6 +113,18 @@ async fn every_call(cx: Context, level: Level, policy: LockPolicy, faults: &[Fau
         chosen.len()
     );
     Ok(())
+}
+
+/// So many places, as many of each operation as of any other: there are few puts in a day, and many gets.
+fn chosen(places: &[Place], dice: &mut Dice, count: usize) -> Vec<Place> {
+    let operations: BTreeSet<&str> = places.iter().map(|place| place.operation).collect();
+    let operations: Vec<&str> = operations.into_iter().collect();
+    let each = count.div_ceil(operations.len().max(1));
+    let of = |operation: &str| -> Vec<Place> {
+        places.iter().filter(|place| place.operation == operation).copied().collect()
+    };
+    let chosen = dice.sample(&operations, count);
+    chosen.into_iter().flat_map(|operation| dice.sample(&of(operation), each)).collect()
 }
 
 fn world(cx: &Context, level: Level, policy: LockPolicy) -> World {
@@ -136,7 +150,13 @@ async fn places(
             places.extend(fitting.flat_map(|fault| {
                 // A process dies once.
                 let lengths: &[u64] = if matches!(fault, Fault::Die(_)) { &[1] } else { &[1, OUTAGE] };
-                lengths.iter().map(move |calls| Place { device, call: call.number, calls: *calls, fault: *fault })
+                lengths.iter().map(move |calls| Place {
+                    operation: call.operation,
+                    device,
+                    call: call.number,
+                    calls: *calls,
+                    fault: *fault,
+                })
             }));
         }
     }
