@@ -18,7 +18,7 @@ pub(super) const CASES: &[Case] =
 async fn a_cut_put(cx: Context) -> Result<(), Failure> {
     let mut dice = Dice::new(cx.seed(), "torn");
     for size in [2, 1000, 100_000, cx.size().pick(1 << 20, 4 << 20, 64 << 20)] {
-        let bytes: Vec<u8> = (0..size / 8 + 1).flat_map(|_| dice.next().to_le_bytes()).collect();
+        let bytes: Vec<u8> = (0..=size / 8).flat_map(|_| dice.next().to_le_bytes()).collect();
         one_size(&cx, Bytes::from(bytes).slice(..size)).await?;
     }
     Ok(())
