@@ -86,7 +86,7 @@ async fn granted_renewed_and_released(cx: Context) -> Result<(), Failure> {
 async fn tokens_grow_over_fifty_grants(cx: Context) -> Result<(), Failure> {
     let servers = [cx.ready_server().await?, cx.server().await?, cx.server().await?];
     let mut last: Option<FencingToken> = None;
-    for (round, server) in (0..cx.size().pick(12, 50, 300_u64)).zip(servers.iter().cycle()) {
+    for (round, server) in (0..cx.size().pick(7, 50, 300_u64)).zip(servers.iter().cycle()) {
         let mut lease = granted(server.lock(&LockRequest::new("round")).await?, "who asks when it is free")?;
         grows(&mut last, &lease)?;
         if round.is_multiple_of(3) {

@@ -138,7 +138,7 @@ async fn a_commit_in_one_call(cx: Context) -> Result<(), Failure> {
 
 /// Each reads on, prepares and writes until its entries are in.
 async fn of_many_appenders_each_gets_in_once(cx: Context) -> Result<(), Failure> {
-    let (clients, each) = (cx.at_once(32), cx.size().pick(1, 3, 20));
+    let (clients, each) = (cx.at_once(cx.size().pick(8, 32, 32)), cx.size().pick(2, 3, 20));
     let first = cx.ready_server().await?;
     let mut writers = Vec::new();
     for client in 0..clients {
@@ -176,7 +176,7 @@ fn is_of(entry: Option<&Entry>, id: &str, number: Sequence) -> Result<(), Failur
 
 /// More than several folders of the log hold.
 async fn twelve_hundred_entries(cx: Context) -> Result<(), Failure> {
-    let count = cx.size().pick(300, 1200, 1200_usize);
+    let count = cx.size().pick(260, 1200, 1200_usize);
     let server = cx.ready_server().await?;
     let mut writer = Writer::new(server, 1).await?;
     for number in 1..=count {

@@ -166,7 +166,7 @@ async fn a_holder_that_slept_is_fenced(cx: Context) -> Result<(), Failure> {
 
 /// Neither sooner nor later, whoever's clock is wrong.
 async fn wrong_wall_clocks_change_nothing(cx: Context) -> Result<(), Failure> {
-    for (holder, watcher) in [(0, DAY), (0, -DAY), (DAY, 0), (-DAY, DAY)] {
+    for (holder, watcher) in [(0, DAY), (0, -DAY), (DAY, 0), (-DAY, DAY)].into_iter().take(cx.size().pick(2, 4, 4)) {
         let place = cx.fresh();
         let (ttl, edge) = ttl(&place);
         let domain = DomainName::default();

@@ -45,7 +45,7 @@ async fn initialized_twice_it_is_one(cx: Context) -> Result<(), Failure> {
 }
 
 async fn all_that_initialize_at_once_agree(cx: Context) -> Result<(), Failure> {
-    for round in 0..cx.size().pick(2, 10, 50) {
+    for round in 0..cx.size().pick(1, 10, 50) {
         let place = cx.fresh();
         let mut servers = Vec::new();
         for _ in 0..cx.at_once(8) {

@@ -78,7 +78,7 @@ async fn a_pending_change_that_was_cloned_is_committed_once(cx: Context) -> Resu
 
 /// The sync was dropped in the midst of its push. Both send what was journalled.
 async fn an_open_attempt_that_was_cloned_is_committed_once(cx: Context) -> Result<(), Failure> {
-    for polls in (1..cx.size().pick(16, 40, 200)).step_by(cx.size().pick(3, 1, 1)) {
+    for polls in (1..cx.size().pick(16, 40, 200)).step_by(cx.size().pick(5, 1, 1)) {
         let fleet = Fleet::new(&cx.fresh());
         let habits = Habits { yields: true, ..Habits::default() };
         let mut original = fleet.device_as(longshore_core::MemoryReplica::new(), habits).await?;

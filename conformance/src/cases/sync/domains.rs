@@ -35,7 +35,7 @@ async fn two_beside_each_other(cx: Context) -> Result<(), Failure> {
     let waited = cx.clock().millis() - before;
     ensure!(waited < 1000, "a sync waited {waited} ms for the lease of another domain");
     server.unlock(&lease).await?;
-    for round in 0..cx.size().pick(3, 10, 50) {
+    for round in 0..cx.size().pick(1, 8, 50) {
         for (fleet, first, second) in &domains {
             let domain = &first.habits.domain;
             first.put("doc", format!("{domain}-{round}")).await?;

@@ -44,10 +44,10 @@ async fn settle(fleet: &Fleet, devices: &[Device]) -> Result<(), Failure> {
 
 /// One of them, by the dice, writes, deletes or syncs, again and again.
 async fn writing_in_turns_they_converge(cx: Context) -> Result<(), Failure> {
-    for count in 2..=5 {
+    for count in (2..=5).step_by(cx.size().pick(3, 1, 1)) {
         let fleet = Fleet::new(&cx.fresh());
         let (mut devices, mut dice) = (devices(&fleet, count).await?, cx.seed() ^ count as u64);
-        for turn in 0..cx.size().pick(25, 80, 1000) {
+        for turn in 0..cx.size().pick(20, 80, 1000) {
             let throw = next(&mut dice);
             let device = &mut devices[usize::try_from(throw >> 32).unwrap_or(0) % count];
             let id = format!("doc {}", (throw >> 8) % 6);
@@ -94,7 +94,7 @@ async fn one_that_was_away_catches_up(cx: Context) -> Result<(), Failure> {
     away.sync().await?;
     away.put("doc", "written offline").await?;
     away.put("mine", "written offline too").await?;
-    for turn in 0..cx.size().pick(70, 300, 1000) {
+    for turn in 0..cx.size().pick(30, 150, 1000) {
         busy.put(&format!("doc {}", turn % 7), format!("turn-{turn}")).await?;
         if turn % 9 == 8 {
             busy.delete(&format!("doc {}", turn % 5)).await?;

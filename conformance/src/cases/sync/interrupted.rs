@@ -48,7 +48,7 @@ async fn a_dropped_push_loses_nothing(cx: Context) -> Result<(), Failure> {
         let other = fleet.device().await?;
         dropped.put("shared", "base").await?;
         dropped.sync().await?;
-        for polls in (1..cx.size().pick(60, 100, 1000)).step_by(cx.size().pick(4, 1, 1)) {
+        for polls in (1..cx.size().pick(60, 100, 1000)).step_by(cx.size().pick(11, 1, 1)) {
             other.sync().await?;
             other.put("shared", format!("other-{polls}")).await?;
             other.sync().await?;
@@ -76,7 +76,7 @@ async fn a_dropped_push_loses_nothing(cx: Context) -> Result<(), Failure> {
 
 /// While the store is initialised, and while a newcomer gets all there is.
 async fn a_dropped_first_sync_loses_nothing(cx: Context) -> Result<(), Failure> {
-    for polls in (1..cx.size().pick(40, 60, 1000)).step_by(cx.size().pick(6, 2, 1)) {
+    for polls in (1..cx.size().pick(40, 60, 1000)).step_by(cx.size().pick(13, 2, 1)) {
         let fleet = Fleet::new(&cx.fresh());
         let yielding = || Habits { yields: true, ..Habits::default() };
         let mut first = fleet.device_as(MemoryReplica::new(), yielding()).await?;

@@ -45,7 +45,7 @@ async fn is_free(cx: &Context, when: &str) -> Result<(), Failure> {
 async fn always_leaves_no_lease_held(cx: Context) -> Result<(), Failure> {
     let fleet = Fleet::new(&cx);
     let (first, second) = (always(&fleet).await?, always(&fleet).await?);
-    for round in 0..cx.size().pick(3, 10, 50) {
+    for round in 0..cx.size().pick(1, 8, 50) {
         for (at, device) in [&first, &second].into_iter().enumerate() {
             device.put(&format!("doc {at}"), format!("{at}-{round}")).await?;
             device.sync().await?;

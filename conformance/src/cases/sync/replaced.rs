@@ -98,16 +98,20 @@ async fn an_emptied_store_is_refused(cx: Context) -> Result<(), Failure> {
     refused(newcomer.try_sync().await, ErrorKind::Corrupt, "a newcomer to a store without its format").map(drop)
 }
 
+/// With as many entries as ours, and with more.
 async fn another_store_is_refused(cx: Context) -> Result<(), Failure> {
-    let (_, mut first, _, _) = in_step(&cx).await?;
+    let (_, mut first, mut second, _) = in_step(&cx).await?;
     let elsewhere = cx.fresh();
     let stranger = Fleet::new(&elsewhere).device().await?;
-    for body in ["theirs", "theirs, changed", "theirs, once more"] {
+    stranger.put("one", "theirs").await?;
+    stranger.sync().await?;
+    for (device, body) in [(&mut first, "theirs, changed"), (&mut second, "theirs, once more")] {
         stranger.put("one", body).await?;
         stranger.sync().await?;
+        put_back(&cx, &copy(&elsewhere).await?).await?;
+        refuses(&cx, device, ErrorKind::Replaced, "another store").await?;
     }
-    put_back(&cx, &copy(&elsewhere).await?).await?;
-    refuses(&cx, &mut first, ErrorKind::Replaced, "another store").await
+    Ok(())
 }
 
 /// Its identity stayed, its log did not: nothing there, or begun anew.
