@@ -62,8 +62,8 @@ impl Kind {
         }
     }
 
-    /// The most bytes an object of this kind has after decompression. A segment may hold one document of a gigabyte behind 64 MiB
-    /// of others, and the header of them all.
+    /// The most bytes an object of this kind has after decompression. A segment may hold one document of a gigabyte, and the header
+    /// of all its changes.
     const fn max_raw(self) -> u64 {
         match self {
             Self::Segment => (1 << 30) + (128 << 20),
@@ -168,7 +168,10 @@ impl Prefix {
             return Err(corrupt("it does not begin as our objects do"));
         }
         let version = u16::from_le_bytes([fixed[8], fixed[9]]);
-        if version == 0 || version > FORMAT_VERSION {
+        if version == 0 {
+            return Err(corrupt("it is of version 0, which never was"));
+        }
+        if version > FORMAT_VERSION {
             return Err(newer("a newer version of longshore wrote it").with_expected(FORMAT_VERSION, version));
         }
         if fixed[11] & !COMPRESSED != 0 {
@@ -361,6 +364,13 @@ mod tests {
         let mut stored = sample().to_vec();
         stored[8] = 2;
         assert_eq!(Frame::decode(&stored).unwrap_err().kind(), ErrorKind::Unsupported);
+    }
+
+    #[test]
+    fn version_0_is_corrupt_not_newer() {
+        let mut stored = sample().to_vec();
+        stored[8] = 0;
+        assert_eq!(Frame::decode(&stored).unwrap_err().kind(), ErrorKind::Corrupt);
     }
 
     proptest! {
