@@ -123,7 +123,7 @@ impl Client {
         let result = session.run().await;
         if let Err(error) = &result {
             session.verified = None;
-            session.unlock().await?;
+            session.unlock().await;
             session.remember_failure(error).await;
         }
         self.shared().verified = session.verified;
