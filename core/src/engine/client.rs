@@ -99,6 +99,9 @@ impl Client {
     }
 
     /// What [`sync`](Self::sync) would do. Nothing is applied, committed or initialised.
+    ///
+    /// One thing is written, in the replica: changes that [`Replica::uncommitted`] reports are queued, as every sync does first. So
+    /// the plan has them, and [`sync_planned`](Self::sync_planned) finds the outbox as the plan knew it.
     #[instrument(skip_all)]
     pub async fn plan(&self) -> Result<Plan> {
         let mut session = Session::begin(self, self.verified()).await?;
