@@ -1,5 +1,6 @@
 //! The frame around every object: 64 bytes that say what follows, then a JSON header and bodies, compressed together.
 
+use std::fmt;
 use std::io::{self, Read};
 
 use bytes::{Bytes, BytesMut};
@@ -86,7 +87,7 @@ impl Kind {
 /// assert!(Frame::decode(&stored[..stored.len() - 1]).is_err());
 /// # Ok::<(), longshore_core::Error>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Frame {
     kind: Kind,
     header: Bytes,
@@ -147,6 +148,17 @@ impl Frame {
                 .with_expected(format_args!("{kind:?}"), format_args!("{:?}", self.kind)));
         }
         serde_json::from_slice(&self.header).map_err(|error| corrupt("its header cannot be read").with_source(error))
+    }
+}
+
+// Bodies are the user's own and may be large, and a header holds ids: only lengths are shown.
+impl fmt::Debug for Frame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Frame")
+            .field("kind", &self.kind)
+            .field("header", &self.header.len())
+            .field("bodies", &self.bodies.len())
+            .finish()
     }
 }
 
