@@ -124,6 +124,26 @@ fn a_large_push_is_one_create_and_its_segments() {
     }
 }
 
+/// Documents that compress to nearly nothing: readers hold a segment whole, so it is closed at 64 MiB before compression, and that
+/// is what requests follow from (docs/adr/0010).
+#[test]
+fn what_compresses_well_is_cut_by_what_it_was_before() {
+    for (mebibytes, expected) in [(8, 0), (9, 1), (64, 1), (65, 2), (200, 4)] {
+        let (world, mut a, _) = pair(true);
+        let body = Bytes::from(vec![b'x'; 1 << 20]);
+        let documents = (0..mebibytes).map(|n| Document::new(format!("flat/{n}"), body.clone()).unwrap());
+        a.put_many(documents.collect());
+        let before = a.sync_bytes();
+        let push = cost(&mut a);
+        assert_eq!(segments(&world), expected, "for {mebibytes} MiB");
+        assert!(a.sync_bytes() - before < 1 << 20, "{mebibytes} MiB compress well");
+        assert!(push.within(2 + expected, 2 + expected.div_ceil(3)), "{push:?} for {mebibytes} MiB");
+        let first = cost(&mut world.device("c"));
+        // The store has a small commit before this one.
+        assert!(first.within(5 + 2 + expected, 4 + expected.div_ceil(4)), "{first:?} for {mebibytes} MiB");
+    }
+}
+
 #[test]
 fn pulling_k_small_commits_takes_2k_and_2_requests() {
     for k in [1, 2, 3, 7, 8, 10, 20, 63, 100, 300] {
