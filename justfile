@@ -8,9 +8,13 @@ fix:
     cargo clippy --workspace --all-targets --all-features --fix --allow-dirty --allow-staged
     typos --write-changes
 
-# What CI does, then the tests once more as they run for users, then the fuzzer.
+# What CI does, then everything without a bound: the tests as they run for users, the suite in full size over both of our
+# storages, ten thousand histories, the models in their larger bounds, the fuzzer. Hours.
 full: verify && (fuzz "300")
     cargo test --workspace --all-features --release
+    LONGSHORE_SIZE=full cargo test --release -p longshore-conformance --test memory --test folder
+    cargo run --release -p longshore-conformance --example simulate -- --seeds 0..10000
+    LONGSHORE_MODEL=full cargo test --release -p longshore-model
 
 # Feeds random objects to the decoders. Needs a nightly toolchain and `cargo install cargo-fuzz`. What it finds lies in
 # fuzz/found; the seeds in fuzz/corpus stay as they are.
