@@ -39,6 +39,7 @@ mod litter;
 mod place;
 pub mod report;
 mod runner;
+pub mod simulation;
 pub mod suite;
 #[cfg(feature = "trials")]
 mod trials;
