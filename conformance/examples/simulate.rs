@@ -71,7 +71,7 @@ fn simulate(Arguments { seeds, trace, options }: Arguments) -> ExitCode {
         simulation.trace(seeds.start).iter().for_each(|line| println!("{line}"));
     }
     let report = simulation.run_with(|seed| {
-        if (seed + 1) % 1000 == 0 {
+        if (seed + 1) % 100 == 0 {
             eprintln!("{} histories", seed + 1);
         }
     });

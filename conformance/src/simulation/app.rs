@@ -1,6 +1,7 @@
 //! The app of a simulation: what it writes, and how it decides conflicts.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -32,6 +33,16 @@ pub(super) struct Decider {
     seed: u64,
     counters: Counters,
     asked: Mutex<BTreeMap<(u64, DocumentId), u64>>,
+    copies: Copies,
+}
+
+#[derive(Default)]
+struct Copies(AtomicU64);
+
+impl Copies {
+    fn next(&self) -> u64 {
+        self.0.fetch_add(1, Ordering::Relaxed)
+    }
 }
 
 impl App {
@@ -57,7 +68,7 @@ impl App {
 
 impl Decider {
     pub(super) fn new(app: &App, seed: u64, counters: &Counters) -> Self {
-        Self { app: app.clone(), seed, counters: counters.clone(), asked: Mutex::default() }
+        Self { app: app.clone(), seed, counters: counters.clone(), asked: Mutex::default(), copies: Copies::default() }
     }
 
     /// The answer; an error is a rule of the author's that it breaks.
@@ -112,7 +123,8 @@ impl Decider {
         match (choice, &conflict.local) {
             (0, _) => Answer::KeepLocal,
             (1, _) => Answer::TakeRemote,
-            (2, Version::Present(_)) => match DocumentId::new(format!("copy {}", dice.next())) {
+            // A restored device may be asked again what it answered before: each copy has an id of its own.
+            (2, Version::Present(_)) => match DocumentId::new(format!("copy {device} {}", self.copies.next())) {
                 Ok(copy) => Answer::KeepBoth { copy },
                 Err(_) => Answer::KeepLocal,
             },

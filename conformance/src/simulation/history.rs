@@ -230,18 +230,18 @@ fn gap(dice: &mut Dice, mood: &Mood) -> u64 {
 impl Deed {
     fn draw(dice: &mut Dice, mood: &Mood) -> Self {
         match dice.below(1000) {
-            0..430 => Self::Write(Write::draw(dice, mood)),
-            430..450 => {
+            0..400 => Self::Write(Write::draw(dice, mood)),
+            400..430 => {
                 let large = mood.large && dice.chance(25);
                 Self::WriteMany { first: dice.below(DOCUMENTS), count: dice.between(2, 5), large }
             }
-            450..880 => Self::Sync,
-            880..905 => Self::Lease {
+            430..860 => Self::Sync,
+            860..890 => Self::Lease {
                 ttl: dice.between(1, 40) * 1000,
                 hold: dice.below(50_000),
                 end: [End::GiveBack, End::Renew, End::Forget][dice.index(3)],
             },
-            905..930 => Self::Metadata,
+            890..930 => Self::Metadata,
             930..950 => Self::Restart,
             950..960 => Self::Reboot,
             960..970 => Self::Backup,
@@ -283,13 +283,13 @@ impl Wrong {
 
 impl Planned {
     fn draw(dice: &mut Dice) -> Self {
-        let fault = match dice.below(15) {
+        let fault = match dice.below(18) {
             0 => Fault::LostBefore,
             1 | 2 => Fault::LostAfter,
             3 => Fault::Cut,
             4 | 5 => Fault::Late { calls: dice.below(300) },
             6 => Fault::Twice,
-            7 => Fault::Stale { millis: dice.below(60_000) },
+            7 | 15 | 16 => Fault::Stale { millis: dice.below(60_000) },
             8 => Fault::Slow { millis: [31_000, 70_000, 15 * MINUTE, 40 * MINUTE][dice.index(4)] },
             9 => Fault::Refused { seconds: dice.between(1, 30) },
             10 => Fault::Outage { calls: dice.between(1, 12) },
@@ -297,7 +297,7 @@ impl Planned {
             12 => Fault::DieAfter,
             13 => Fault::Dropped { polls: dice.below(60) },
             _ => {
-                let millis = [500, 20_000, 45_000, 2 * MINUTE, HOUR][dice.index(5)];
+                let millis = [500, 40_000, 2 * MINUTE, HOUR][dice.index(4)];
                 Fault::Suspended { polls: dice.below(60), millis }
             }
         };

@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures::FutureExt as _;
+use longshore_core::format::SegmentRef;
 use longshore_core::{
     Action, AttemptNumber, Change, ClientId, Content, Document, DocumentId, DomainName, Entry, Hash, MemoryStorage,
-    Runtime, Sequence, Server, StoredServer,
+    ObjectKey, Runtime, Sequence, Server, StoredServer,
 };
 
 use super::Broken;
@@ -25,6 +27,7 @@ pub(super) struct Ledger {
 
 pub(super) struct Committed {
     pub(super) hash: Hash,
+    segments: Vec<SegmentRef>,
     pub(super) changes: Vec<Change>,
 }
 
@@ -69,6 +72,7 @@ impl Ledger {
                 format!("entry {number} is attempt {} of client {} a second time", entry.attempt.get(), entry.client);
             return Err(Broken::new(Rule::Invariant(3), seen));
         }
+        let segments = if let Content::Segments(segments) = &entry.content { segments.clone() } else { Vec::new() };
         let changes = self.changes_of(entry.content, number)?;
         let mut fold = self.folds.last().cloned().unwrap_or_default();
         for change in &changes {
@@ -80,7 +84,7 @@ impl Ledger {
         }
         self.folds.push(fold);
         self.previous = Some(entry.hash);
-        self.entries.push(Committed { hash: entry.hash, changes });
+        self.entries.push(Committed { hash: entry.hash, segments, changes });
         Ok(())
     }
 
@@ -132,6 +136,26 @@ impl Ledger {
     /// The documents as of an entry; 0 is before the first.
     pub(super) fn documents(&self, number: u64) -> Option<&BTreeMap<DocumentId, Document>> {
         self.folds.get(usize::try_from(number).ok()?)
+    }
+
+    /// Every entry is the one that was read when it was new, and what it names is there. (I2, I8)
+    pub(super) fn check_objects(&self, objects: &BTreeMap<ObjectKey, Bytes>) -> Result<(), Broken> {
+        let is = |key: &str, hash: Hash| {
+            let stored = ObjectKey::new(key).ok().and_then(|key| objects.get(&key));
+            stored.is_some_and(|stored| Hash::of(stored) == hash)
+        };
+        for (number, entry) in (1_u64..).zip(&self.entries) {
+            let key = format!("domains/{}/log/{:016}/{number:016}/data", self.server.domain(), number / 256);
+            if !is(&key, entry.hash) {
+                let seen = format!("entry {number} was committed, and is not what lies in the log at the end");
+                return Err(Broken::new(Rule::Invariant(2), seen));
+            }
+            if let Some(segment) = entry.segments.iter().find(|segment| !is(&segment.name, segment.hash)) {
+                let seen = format!("entry {number} names {}, which cannot be read", segment.name);
+                return Err(Broken::new(Rule::Invariant(8), seen));
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn head(&self) -> u64 {

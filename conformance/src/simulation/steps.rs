@@ -117,7 +117,9 @@ impl World<'_> {
         let before = self.oracle.shadow(side);
         let checkpoint = self.checkpoint(side)?;
         let client = self.client(side)?;
-        match self.guarded(side, step, client.sync()).await {
+        let ended = self.guarded(side, step, client.sync()).await;
+        self.set_checkpoint(side, None);
+        match ended {
             Ended::Died => {
                 self.restart(side.0);
                 self.interrupted(side);
@@ -142,6 +144,7 @@ impl World<'_> {
     /// A sync that ended well has committed everything that was pending when it began, and is not in conflict.
     pub(super) fn synced(&self, side: Side, report: &SyncReport, before: &Shadow) -> Result<(), Broken> {
         self.shore.note(|| format!("{} {report:?}", name(side.0)));
+        self.set_checkpoint(side, Some(Some(report.checkpoint.map_or(0, longshore_core::Sequence::get))));
         self.counters.count("sync: done");
         self.counters.count_if(report.races_lost > 0, "push: race lost");
         self.counters.count_if(report.races_lost > 1, "push: lost two races and more in one sync");
@@ -295,6 +298,7 @@ impl World<'_> {
             for (domain, half) in devices[at].halves.iter_mut().enumerate() {
                 if let Some(backup) = &half.backup {
                     half.replica = backup.fork();
+                    half.checkpoint = None;
                     self.oracle.restore((at, domain));
                     restored = true;
                 }
@@ -314,6 +318,7 @@ impl World<'_> {
             for domain in 0..2 {
                 let copy = devices[from].halves[domain].replica.fork();
                 devices[to].halves[domain].replica = copy;
+                devices[to].halves[domain].checkpoint = None;
                 self.oracle.copy((from, domain), (to, domain));
             }
         }

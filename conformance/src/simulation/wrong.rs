@@ -30,6 +30,7 @@ pub(super) async fn sync_with(world: &World<'_>, side: Side, wrong: Wrong) -> Re
     world.restart(side.0);
     let client = world.client_over(side, Arc::new(storage.clone()))?;
     let synced = client.sync().await;
+    world.set_checkpoint(side, None);
     let seen = match synced {
         Err(error) if expected(wrong).contains(&error.kind()) => None,
         Err(error) => Some(format!("it gave another error: {error}")),
