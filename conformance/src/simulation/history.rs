@@ -246,9 +246,8 @@ impl Deed {
             950..960 => Self::Reboot,
             960..970 => Self::Backup,
             970..980 => Self::Restore,
-            980..990 => Self::WrongStore(Wrong::draw(dice)),
-            990..993 => Self::ServerClock(jump(dice)),
-            _ => Self::Write(Write::draw(dice, mood)),
+            980..997 => Self::WrongStore(Wrong::draw(dice)),
+            _ => Self::ServerClock(jump(dice)),
         }
     }
 }

@@ -156,13 +156,11 @@ impl Inner {
             let rows = now(replica.outbox(std::slice::from_ref(&written.id)))?.rows;
             let newest = rows.get(&written.id).and_then(|rows| rows.last()).map(|row| row.row);
             let before = self.shadow(side).newest(&written.id).map(|(row, _)| row);
-            match newest.filter(|row| Some(*row) > before) {
-                Some(row) => drop(self.shadow(side).rows.insert(row, written)),
-                None => {
-                    let seen = format!("{} was acknowledged and is not in the outbox", written.words());
-                    return Err(Broken::new(Rule::Invariant(1), seen));
-                }
-            }
+            let Some(row) = newest.filter(|row| Some(*row) > before) else {
+                let seen = format!("{} was acknowledged and is not in the outbox", written.words());
+                return Err(Broken::new(Rule::Invariant(1), seen));
+            };
+            self.shadow(side).rows.insert(row, written);
         }
         Ok(())
     }

@@ -14,7 +14,7 @@ use super::history::{Deed, End, Step, name};
 use super::oracle::Side;
 use super::shadow::Shadow;
 use super::time::let_others_run;
-use super::world::World;
+use super::world::{Checkpoint, World};
 use super::wrong;
 use crate::case::Rule;
 
@@ -118,7 +118,7 @@ impl World<'_> {
         let checkpoint = self.checkpoint(side)?;
         let client = self.client(side)?;
         let ended = self.guarded(side, step, client.sync()).await;
-        self.set_checkpoint(side, None);
+        self.set_checkpoint(side, Checkpoint::Unknown);
         match ended {
             Ended::Died => {
                 self.restart(side.0);
@@ -144,7 +144,8 @@ impl World<'_> {
     /// A sync that ended well has committed everything that was pending when it began, and is not in conflict.
     pub(super) fn synced(&self, side: Side, report: &SyncReport, before: &Shadow) -> Result<(), Broken> {
         self.shore.note(|| format!("{} {report:?}", name(side.0)));
-        self.set_checkpoint(side, Some(Some(report.checkpoint.map_or(0, longshore_core::Sequence::get))));
+        let number = report.checkpoint.map_or(0, longshore_core::Sequence::get);
+        self.set_checkpoint(side, Checkpoint::At(Some(number)));
         self.counters.count("sync: done");
         self.counters.count_if(report.races_lost > 0, "push: race lost");
         self.counters.count_if(report.races_lost > 1, "push: lost two races and more in one sync");
@@ -202,8 +203,8 @@ impl World<'_> {
         let request = LockRequest::new("the app's own").with_ttl(Duration::from_millis(ttl)).with_sighting(sighting);
         let mut lease = match self.guarded(side, step, client.lock(&request)).await {
             Ended::Done(Ok(Locked::Granted(lease))) => lease,
-            Ended::Done(Ok(Locked::Held(held))) => {
-                self.devices.borrow_mut()[side.0].sighting = Some(held.sighting).filter(|_| side.1 == 0);
+            Ended::Done(Ok(Locked::Held(other))) => {
+                self.devices.borrow_mut()[side.0].sighting = Some(other.sighting).filter(|_| side.1 == 0);
                 return Ok(());
             }
             Ended::Done(Err(error)) => return self.allowed(side, &error),
@@ -213,6 +214,8 @@ impl World<'_> {
             }
             Ended::Dropped => return Ok(()),
         };
+        // Its app does not run meanwhile, as on a machine that sleeps.
+        self.counters.count_if(hold > ttl, "fault: suspended lease holder");
         self.time.sleep(hold).await;
         if matches!(end, End::Renew) {
             lease = match self.guarded(side, &step.bare(), client.renew(&lease)).await {
@@ -263,7 +266,10 @@ impl World<'_> {
         let written = match self.guarded(side, step, call).await {
             Ended::Done(Ok(written)) => written,
             Ended::Done(Err(error)) => return self.allowed(side, &error),
-            ended => return self.lease_ended(side, ended.map(|ended| ended.map(drop))),
+            ended => {
+                self.counters.count("metadata: outcome unknown");
+                return self.lease_ended(side, ended.map(|ended| ended.map(drop)));
+            }
         };
         match written {
             Ok(version) => {
@@ -298,7 +304,7 @@ impl World<'_> {
             for (domain, half) in devices[at].halves.iter_mut().enumerate() {
                 if let Some(backup) = &half.backup {
                     half.replica = backup.fork();
-                    half.checkpoint = None;
+                    half.checkpoint = Checkpoint::Unknown;
                     self.oracle.restore((at, domain));
                     restored = true;
                 }
@@ -318,7 +324,7 @@ impl World<'_> {
             for domain in 0..2 {
                 let copy = devices[from].halves[domain].replica.fork();
                 devices[to].halves[domain].replica = copy;
-                devices[to].halves[domain].checkpoint = None;
+                devices[to].halves[domain].checkpoint = Checkpoint::Unknown;
                 self.oracle.copy((from, domain), (to, domain));
             }
         }

@@ -38,8 +38,8 @@ impl Watched {
             Applied::Done => {
                 let moves =
                     |step: &&Step| matches!(step, Step::Store { .. } | Step::Conflict { .. } | Step::Settle { .. });
-                let moved = batch.steps.iter().filter(moves).count();
-                self.counters.count_if(moved > 1, "pull: several documents in one transaction");
+                let documents = batch.steps.iter().filter(moves).count();
+                self.counters.count_if(documents > 1, "pull: several documents in one transaction");
                 let committed = batch.steps.iter().any(|step| matches!(step, Step::Commit));
                 let pulled = committed && self.pier.entries_sent() == 0;
                 self.counters.count_if(pulled, "attempt: found committed by a pull");

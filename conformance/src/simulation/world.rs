@@ -23,12 +23,14 @@ use super::watched::Watched;
 use super::{Broken, heal, leases, metadata};
 use crate::case::Rule;
 
+type Wrap = Arc<dyn Fn(MemoryStorage) -> Arc<dyn Storage> + Send + Sync>;
+
 /// What a history may be run over, and with.
 #[derive(Clone, Default)]
 pub(super) struct Setting {
     pub(super) app: App,
     /// Wraps the storage in memory; for broken ones.
-    pub(super) storage: Option<Arc<dyn Fn(MemoryStorage) -> Arc<dyn Storage> + Send + Sync>>,
+    pub(super) storage: Option<Wrap>,
 }
 
 /// What came of a history.
@@ -70,7 +72,17 @@ pub(super) struct Half {
     /// That of the running process.
     pub(super) client: Option<Arc<Client>>,
     /// What [`World::checkpoint`] found, as long as it holds.
-    pub(super) checkpoint: Option<Option<u64>>,
+    pub(super) checkpoint: Checkpoint,
+}
+
+/// Where a replica is.
+#[derive(Clone, Copy, Default)]
+pub(super) enum Checkpoint {
+    /// That must be looked up.
+    #[default]
+    Unknown,
+    /// At this entry, 0 before the first; `None` if it never joined the store.
+    At(Option<u64>),
 }
 
 /// Lives a history to its end, or to the first broken rule.
@@ -212,16 +224,16 @@ impl<'a> World<'a> {
 
     /// The checkpoint that a replica has stored; `None` if it never joined the store.
     pub(super) fn checkpoint(&self, side: Side) -> Result<Option<u64>, Broken> {
-        if let Some(checkpoint) = self.devices.borrow()[side.0].halves[side.1].checkpoint {
+        if let Checkpoint::At(checkpoint) = self.devices.borrow()[side.0].halves[side.1].checkpoint {
             return Ok(checkpoint);
         }
         let checkpoint = self.stored_checkpoint(side)?;
-        self.set_checkpoint(side, Some(checkpoint));
+        self.set_checkpoint(side, Checkpoint::At(checkpoint));
         Ok(checkpoint)
     }
 
-    /// What the checkpoint of a replica is now; `None` if that must be looked up.
-    pub(super) fn set_checkpoint(&self, side: Side, checkpoint: Option<Option<u64>>) {
+    /// What is known of a replica's checkpoint now.
+    pub(super) fn set_checkpoint(&self, side: Side, checkpoint: Checkpoint) {
         self.devices.borrow_mut()[side.0].halves[side.1].checkpoint = checkpoint;
     }
 

@@ -12,7 +12,7 @@ use longshore_core::{
 use super::Broken;
 use super::history::{Wrong, name};
 use super::oracle::{Side, domains};
-use super::world::World;
+use super::world::{Checkpoint, World};
 use crate::case::Rule;
 
 type Objects = BTreeMap<ObjectKey, Bytes>;
@@ -30,7 +30,7 @@ pub(super) async fn sync_with(world: &World<'_>, side: Side, wrong: Wrong) -> Re
     world.restart(side.0);
     let client = world.client_over(side, Arc::new(storage.clone()))?;
     let synced = client.sync().await;
-    world.set_checkpoint(side, None);
+    world.set_checkpoint(side, Checkpoint::Unknown);
     let seen = match synced {
         Err(error) if expected(wrong).contains(&error.kind()) => None,
         Err(error) => Some(format!("it gave another error: {error}")),
