@@ -50,6 +50,7 @@ mod platform;
 pub mod proxy;
 pub mod report;
 mod runner;
+pub mod simulation;
 pub mod suite;
 #[cfg(feature = "trials")]
 mod trials;

@@ -1,0 +1,298 @@
+//! Many devices, many days, dice for everything: histories drawn from seeds, lived in virtual time over a storage in memory that
+//! fails in every way, and judged at every step.
+//!
+//! A history is 4 to 6 devices that write, delete, sync beside each other, answer conflicts or leave them, restart, reboot, sleep,
+//! are copied and restored from backups, with clocks that are off and drift. Its calls are lost before or after they take effect,
+//! cut, late, delivered twice, answered from the past, slow, or refused; its processes die at any of them. After each sync the
+//! replica is held against the log and against what its app wrote; at the end nothing fails any more, everybody syncs until it
+//! is quiet, and the invariants I1 to I11 are checked.
+//!
+//! The same seed gives the same history, byte for byte. A seed that fails is shrunk: what is not needed for the failure is taken out
+//! of its history.
+//!
+//! # Your own merge
+//! An app's conflict code runs in it: its bodies, its merge, and what its merge must keep.
+//!
+//! ```
+//! use std::collections::BTreeSet;
+//!
+//! use longshore_conformance::simulation::{Options, Simulation};
+//! use longshore_core::{Answer, Conflict, Document, Version};
+//!
+//! // Documents are lists of lines; the app adds a line.
+//! fn lines(version: &Version) -> BTreeSet<String> {
+//!     match version {
+//!         Version::Present(Document { body, .. }) => String::from_utf8_lossy(body).lines().map(str::to_owned).collect(),
+//!         _ => BTreeSet::new(),
+//!     }
+//! }
+//! fn union(conflict: &Conflict) -> Answer {
+//!     let all: Vec<String> = lines(&conflict.local).union(&lines(&conflict.remote)).cloned().collect();
+//!     Answer::Merge { revision: None, body: all.join("\n").into() }
+//! }
+//! fn keeps_local_lines(conflict: &Conflict, answer: &Answer) -> Result<(), String> {
+//!     let kept = match answer {
+//!         Answer::KeepLocal => lines(&conflict.local),
+//!         Answer::Merge { body, .. } => String::from_utf8_lossy(body).lines().map(str::to_owned).collect(),
+//!         _ => lines(&conflict.remote),
+//!     };
+//!     lines(&conflict.local).difference(&kept).next().map_or(Ok(()), |line| Err(format!("the line {line:?} is gone")))
+//! }
+//! let simulation = || {
+//!     Simulation::new(0..5)
+//!         .options(Options::default().operations(20))
+//!         .edits(|dice, before| {
+//!             let before = before.map(|document| String::from_utf8_lossy(&document.body).into_owned());
+//!             format!("{}line {}\n", before.unwrap_or_default(), dice.below(1_000_000)).into()
+//!         })
+//!         .keeps(keeps_local_lines)
+//! };
+//! assert!(simulation().resolver(union).run().passed());
+//!
+//! // A resolver that drops what was written here is found, with the invariant that it breaks.
+//! let found = simulation().resolver(|_| Answer::TakeRemote).run();
+//! let failure = found.failure.expect("it drops lines");
+//! assert!(failure.to_string().contains("I4"), "{failure}");
+//! ```
+
+mod app;
+mod coverage;
+mod dice;
+mod fault;
+mod heal;
+mod history;
+mod large;
+mod leases;
+mod ledger;
+mod machine;
+mod metadata;
+mod oracle;
+mod shadow;
+mod shore;
+mod shrink;
+mod steps;
+mod time;
+mod watched;
+mod world;
+mod wrong;
+
+pub use coverage::Coverage;
+pub use dice::Dice;
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use longshore_core::{Answer, Conflict, Document, Error, MemoryStorage, Storage};
+
+use self::history::History;
+use self::world::{Setting, live};
+use crate::case::Rule;
+
+/// How large a history is.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Options {
+    /// The fewest and the most devices at its beginning, from 1 to 6; copies of devices come on top, up to 6 in all.
+    pub clients: (usize, usize),
+    /// What each device does, in steps.
+    pub operations: usize,
+    /// How many faults are planned.
+    pub faults: usize,
+    /// How often a failing history is lived again to make it smaller.
+    pub tries: usize,
+}
+
+impl Default for Options {
+    /// 4 or 5 devices, 50 steps each, 16 faults.
+    fn default() -> Self {
+        Self { clients: (4, 5), operations: 50, faults: 16, tries: 600 }
+    }
+}
+
+impl Options {
+    /// Sets the fewest and the most devices.
+    pub fn clients(mut self, fewest: usize, most: usize) -> Self {
+        let fewest = fewest.clamp(1, 6);
+        self.clients = (fewest, most.clamp(fewest, 6));
+        self
+    }
+
+    /// Sets what each device does.
+    pub fn operations(mut self, operations: usize) -> Self {
+        self.operations = operations;
+        self
+    }
+
+    /// Sets how many faults are planned.
+    pub fn faults(mut self, faults: usize) -> Self {
+        self.faults = faults;
+        self
+    }
+
+    /// Sets how often a failing history is lived again to make it smaller.
+    pub fn tries(mut self, tries: usize) -> Self {
+        self.tries = tries;
+        self
+    }
+}
+
+/// A run over many histories. See the [module](self).
+#[derive(Clone)]
+#[must_use]
+pub struct Simulation {
+    seeds: Range<u64>,
+    options: Options,
+    setting: Setting,
+}
+
+impl Simulation {
+    /// A run over the histories of these seeds.
+    pub fn new(seeds: Range<u64>) -> Self {
+        Self { seeds, options: Options::default(), setting: Setting::default() }
+    }
+
+    /// How large a history is.
+    pub fn options(mut self, options: Options) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// Who decides conflicts; by default an app that gives every answer there is.
+    ///
+    /// It must give the same answer whenever it is asked about the same conflict.
+    pub fn resolver(mut self, resolver: impl Fn(&Conflict) -> Answer + Send + Sync + 'static) -> Self {
+        self.setting.app.resolve = Some(Arc::new(resolver));
+        self
+    }
+
+    /// What an answer must keep of a conflict: an error says what it drops.
+    pub fn keeps(mut self, keeps: impl Fn(&Conflict, &Answer) -> Result<(), String> + Send + Sync + 'static) -> Self {
+        self.setting.app.keeps = Some(Arc::new(keeps));
+        self
+    }
+
+    /// What the app makes of a document, or of none. Its choices come from the dice. Revisions are the simulation's own.
+    pub fn edits(mut self, edit: impl Fn(&mut Dice, Option<&Document>) -> Bytes + Send + Sync + 'static) -> Self {
+        self.setting.app.edit = Some(Arc::new(edit));
+        self
+    }
+
+    /// What lies between the faults and the memory: a storage that answers at once, from that memory. For broken ones, which must
+    /// be found.
+    pub fn storage(mut self, wrap: impl Fn(MemoryStorage) -> Arc<dyn Storage> + Send + Sync + 'static) -> Self {
+        self.setting.storage = Some(Arc::new(wrap));
+        self
+    }
+
+    /// Lives the histories one after another, up to the first that fails, and makes that one smaller.
+    pub fn run(&self) -> Report {
+        self.run_with(|_| ())
+    }
+
+    /// As [`run`](Self::run), and tells each seed when its history has ended.
+    pub fn run_with(&self, mut tell: impl FnMut(u64)) -> Report {
+        let mut report = Report { lived: 0, coverage: Coverage::default(), failure: None };
+        for seed in self.seeds.clone() {
+            let history = History::draw(seed, &self.options);
+            let lived = live(&history, &self.setting, false);
+            report.lived += 1;
+            report.coverage.add(&lived.coverage);
+            if let Some(broken) = lived.broken {
+                report.failure = Some(self.explain(history, broken));
+                return report;
+            }
+            tell(seed);
+        }
+        report
+    }
+
+    /// Every storage call of a seed's history and every step, a line each: the same each time.
+    pub fn trace(&self, seed: u64) -> Vec<String> {
+        live(&History::draw(seed, &self.options), &self.setting, true).trace
+    }
+
+    fn explain(&self, history: History, broken: Broken) -> Failure {
+        let seed = history.seed;
+        let before = history.size();
+        let (history, broken) = shrink::shrink(history, broken, &self.setting, self.options.tries);
+        Failure { seed, rule: broken.rule, seen: broken.seen, history: history.lines(), size: (history.size(), before) }
+    }
+}
+
+impl fmt::Debug for Simulation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Simulation").field("seeds", &self.seeds).field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+/// What came of a run.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Report {
+    /// How many histories were lived.
+    pub lived: u64,
+    /// What they came by.
+    pub coverage: Coverage,
+    /// The first that failed.
+    pub failure: Option<Failure>,
+}
+
+impl Report {
+    /// Whether no history failed.
+    pub fn passed(&self) -> bool {
+        self.failure.is_none()
+    }
+}
+
+/// A history that broke a rule. Its text says all: the rule, what was seen, the replay command, and the smallest history that
+/// still does it.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// The seed.
+    pub seed: u64,
+    /// The rule.
+    pub rule: Rule,
+    /// What was seen.
+    pub seen: String,
+    /// The smallest history that breaks it, in lines.
+    pub history: Vec<String>,
+    /// How many steps and faults that has, and how many the drawn one has.
+    pub size: (usize, usize),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { seed, rule, seen, size: (size, before), .. } = self;
+        writeln!(f, "seed {seed} breaks {rule}")?;
+        writeln!(f, "seen: {seen}")?;
+        let end = seed + 1;
+        writeln!(
+            f,
+            "replay: cargo run --release -p longshore-conformance --example simulate -- --seeds {seed}..{end} --trace"
+        )?;
+        writeln!(f, "the smallest history found ({size} steps and faults of {before}):")?;
+        self.history.iter().try_for_each(|line| writeln!(f, "  {line}"))
+    }
+}
+
+/// A rule that a history broke, and what was seen.
+#[derive(Clone, Debug)]
+struct Broken {
+    rule: Rule,
+    seen: String,
+}
+
+impl Broken {
+    fn new(rule: Rule, seen: String) -> Self {
+        Self { rule, seen }
+    }
+}
+
+/// A call beneath all faults that failed: something there cannot be read.
+impl From<Error> for Broken {
+    fn from(error: Error) -> Self {
+        Self::new(Rule::Invariant(8), format!("a call failed that must not: {error}"))
+    }
+}

@@ -1,0 +1,165 @@
+//! A thousand histories break nothing, and come by every fault and every way out of one; a broken storage is found and its history
+//! made small; the same seed is the same history.
+#![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use longshore_conformance::Rule;
+use longshore_conformance::simulation::{Coverage, Options, Simulation};
+use longshore_core::{
+    Answer, ByteRange, Capabilities, Created, Folder, Listing, MemoryStorage, Object, ObjectKey, Payload, Reply,
+    Result, Storage,
+};
+
+const HISTORIES: u64 = 1000;
+/// How often each must be met in a thousand histories.
+const OFTEN: u64 = 20;
+
+/// As many parts of the seeds as there are cores, side by side.
+fn parts(seeds: u64) -> Vec<Range<u64>> {
+    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64);
+    (0..cores).map(|part| seeds * part / cores..seeds * (part + 1) / cores).collect()
+}
+
+#[test]
+fn a_thousand_histories_break_nothing_and_meet_everything() {
+    let mut coverage = Coverage::default();
+    std::thread::scope(|scope| {
+        let live = |seeds| scope.spawn(move || Simulation::new(seeds).run());
+        let running: Vec<_> = parts(HISTORIES).into_iter().map(live).collect();
+        for part in running {
+            let report = part.join().unwrap();
+            assert!(report.passed(), "{}", report.failure.unwrap());
+            coverage.add(&report.coverage);
+        }
+    });
+    let rare: Vec<_> = coverage.expected().filter(|(_, count)| *count < OFTEN).collect();
+    assert!(rare.is_empty(), "too rare in {HISTORIES} histories: {rare:?}\n{coverage}");
+    assert!(coverage.faults() >= 10 * HISTORIES, "ten faults a history: {}", coverage.faults());
+}
+
+#[test]
+fn the_same_seed_is_the_same_history() {
+    for seed in [1, 7, 42] {
+        let trace = || Simulation::new(0..1).trace(seed);
+        let first = trace();
+        assert!(first.len() > 500, "seed {seed} has a history of {} lines", first.len());
+        assert_eq!(first, trace(), "seed {seed}");
+    }
+}
+
+/// How a storage is broken.
+#[derive(Clone, Copy, Debug)]
+enum Defect {
+    CreateOverwrites,
+    CreateSaysCreatedToLosers,
+    WriteForgotten,
+    ListShowsNothing,
+}
+
+/// Keeps its rules, but for every so many calls.
+#[derive(Debug)]
+struct Broken {
+    inner: MemoryStorage,
+    defect: Defect,
+    every: u64,
+    calls: AtomicU64,
+}
+
+impl Broken {
+    fn now(&self) -> bool {
+        self.calls.fetch_add(1, Ordering::Relaxed) % self.every == self.every - 1
+    }
+}
+
+#[async_trait]
+impl Storage for Broken {
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
+    }
+
+    async fn create(&self, key: &ObjectKey, bytes: Bytes) -> Result<Reply<Created>> {
+        match self.defect {
+            Defect::CreateOverwrites if self.now() => {
+                let reply = self.inner.put(key, bytes.into()).await?;
+                Ok(reply.map(|()| Created::Created))
+            }
+            Defect::CreateSaysCreatedToLosers if self.now() => {
+                Ok(self.inner.create(key, bytes).await?.map(|_| Created::Created))
+            }
+            Defect::WriteForgotten if self.now() => Ok(Reply::new(Created::Created)),
+            _ => self.inner.create(key, bytes).await,
+        }
+    }
+
+    async fn put(&self, key: &ObjectKey, payload: Payload) -> Result<Reply<()>> {
+        self.inner.put(key, payload).await
+    }
+
+    async fn get(&self, key: &ObjectKey, range: ByteRange) -> Result<Reply<Option<Object>>> {
+        self.inner.get(key, range).await
+    }
+
+    async fn list(&self, folder: &Folder, after: Option<&str>) -> Result<Reply<Listing>> {
+        if matches!(self.defect, Defect::ListShowsNothing) && folder.as_str().ends_with("/lease") {
+            return Ok(Reply::new(Listing::default()));
+        }
+        self.inner.list(folder, after).await
+    }
+
+    async fn delete(&self, key: &ObjectKey) -> Result<Reply<()>> {
+        self.inner.delete(key).await
+    }
+}
+
+#[test]
+fn a_broken_storage_is_found_and_its_history_is_made_small() {
+    let cases = [
+        (Defect::CreateOverwrites, 5),
+        (Defect::CreateSaysCreatedToLosers, 5),
+        (Defect::WriteForgotten, 40),
+        (Defect::ListShowsNothing, 1),
+    ];
+    for (defect, every) in cases {
+        let broken =
+            move |inner| Arc::new(Broken { inner, defect, every, calls: AtomicU64::new(0) }) as Arc<dyn Storage>;
+        let report = Simulation::new(0..20).options(Options::default().tries(300)).storage(broken).run();
+        let failure = report.failure.unwrap_or_else(|| panic!("{defect:?} passed {} histories", report.lived));
+        println!("{defect:?}: {failure}");
+        let (smallest, drawn) = failure.size;
+        assert!(smallest * 5 <= drawn, "{defect:?} was hardly made smaller: {failure}");
+        assert!(failure.to_string().contains(&format!("--seeds {}..{}", failure.seed, failure.seed + 1)));
+    }
+}
+
+/// An app author's merge that depends on something else than the conflict: devices would answer one conflict differently.
+#[test]
+fn a_resolver_that_changes_its_mind_is_found() {
+    let calls = AtomicU64::new(0);
+    let fickle = move |_: &_| {
+        let odd = calls.fetch_add(1, Ordering::Relaxed) % 2 == 1;
+        if odd { Answer::KeepLocal } else { Answer::TakeRemote }
+    };
+    let failure = Simulation::new(0..5).resolver(fickle).run().failure.unwrap();
+    assert_eq!(failure.rule, Rule::Invariant(5), "{failure}");
+}
+
+/// A resolver that never decides leaves its app with conflicts for ever.
+#[test]
+fn a_resolver_that_never_decides_is_found() {
+    let options = Options::default().tries(100);
+    let failure = Simulation::new(0..5).options(options).resolver(|_| Answer::Later).run().failure.unwrap();
+    assert_eq!(failure.rule, Rule::Invariant(5), "{failure}");
+}
+
+/// A resolver that panics is a failure with a history, not the end of the run.
+#[test]
+fn a_panic_is_reported_with_its_history() {
+    let options = Options::default().tries(20);
+    let failure = Simulation::new(0..5).options(options).resolver(|_| panic!("a bug")).run().failure.unwrap();
+    assert!(failure.seen.contains("a bug"), "{failure}");
+}
