@@ -15,6 +15,9 @@ mod staleness;
 mod store;
 mod traffic;
 
+pub(super) use damage::{damaged, replace, write};
+pub(super) use documents::hostile_ids;
+
 use crate::case::Case;
 
 pub(super) fn cases() -> Vec<Case> {
