@@ -26,6 +26,7 @@
 //! | [`suite`] | runs cases and says what came of each |
 //! | [`report`] | the outcome as a table, as JSON and as `JUnit` XML |
 //! | [`doctor`] | whether a store can hold data safely, answered in seconds |
+//! | [`faults`] | wrappers whose calls fail as networks, servers and processes do |
 //! | [`clock`] | the runtime that cases give to servers and clients: its waits take no time |
 //!
 //! The suite follows semantic versions: a case that is new in a minor release warns until the next one, and fails from then on
@@ -36,9 +37,14 @@ mod cases;
 pub mod clock;
 pub mod context;
 pub mod doctor;
+#[cfg(feature = "crash")]
+mod crash;
+pub mod faults;
 pub mod harness;
 mod litter;
 mod place;
+#[cfg(feature = "crash")]
+mod platform;
 pub mod report;
 mod runner;
 pub mod suite;

@@ -121,7 +121,7 @@ impl<'a> Session<'a> {
     pub(super) async fn remember_failure(&mut self, error: &crate::error::Error) {
         // What was decided and not done is forgotten: a checkpoint may have moved in memory over entries that were never applied.
         self.state = match &self.saved {
-            Some(_) if on(Mistake::FailureKeepsCheckpoint) => self.state.clone(),
+            _ if on(Mistake::FailureKeepsCheckpoint) => self.state.clone(),
             Some(saved) => saved.clone(),
             None => State::new(self.state.client),
         };
