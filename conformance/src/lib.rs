@@ -36,9 +36,9 @@ pub mod case;
 mod cases;
 pub mod clock;
 pub mod context;
-pub mod doctor;
 #[cfg(feature = "crash")]
 mod crash;
+pub mod doctor;
 pub mod faults;
 pub mod harness;
 mod litter;

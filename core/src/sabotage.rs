@@ -106,8 +106,6 @@ mistakes! {
     ExistsIsAnothers = "exists-is-anothers",
     /// Under a taken name lies our own record: it is not read back.
     ExistsIsOurs = "exists-is-ours",
-    /// An entry names a lease that has run out.
-    ExpiredLeaseNamed = "expired-lease-named",
 
     // The replica.
     /// A batch is applied although the app wrote its documents meanwhile.

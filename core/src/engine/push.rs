@@ -97,11 +97,7 @@ impl Session<'_> {
         let author = Author {
             client: self.state.client,
             attempt: number,
-            lease: self
-                .lease
-                .as_ref()
-                .filter(|lease| !lease.expired(now) || on(Mistake::ExpiredLeaseNamed))
-                .map(|lease| lease.token),
+            lease: self.lease.as_ref().filter(|lease| !lease.expired(now)).map(|lease| lease.token),
             time: known.newest_time,
         };
         let Prepared { sequence, hash, bytes } = self.client.server.prepare(&known.tip, &author, staged)?;
