@@ -20,6 +20,10 @@ pub mod format;
 pub mod model;
 pub mod replica;
 pub mod runtime;
+#[cfg(feature = "sabotage")]
+pub mod sabotage;
+#[cfg(not(feature = "sabotage"))]
+mod sabotage;
 pub mod server;
 pub mod storage;
 

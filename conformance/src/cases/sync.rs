@@ -1,5 +1,6 @@
 //! Replicas that sync through the engine.
 
+mod bent_replica;
 mod bodies;
 mod commits;
 mod conflicts;
@@ -11,9 +12,11 @@ mod fleet;
 mod ids;
 mod interrupted;
 mod locking;
+mod meanwhile;
 mod objects;
 mod pairs;
 mod replaced;
+mod unseen;
 mod verdict;
 mod yielding;
 
@@ -33,6 +36,8 @@ pub(super) fn cases() -> Vec<Case> {
         interrupted::CASES,
         domains::CASES,
         locking::CASES,
+        meanwhile::CASES,
+        unseen::CASES,
     ]
     .concat()
 }

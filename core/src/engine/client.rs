@@ -1,6 +1,7 @@
 //! The client: what an app holds and calls.
 
 use std::fmt;
+use std::mem::ManuallyDrop;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,8 +16,9 @@ use super::session::{Session, Verified};
 use super::state::State;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Change, DocumentId, MetadataName, MetadataVersion, RowNumber};
-use crate::replica::{Conflict, Replica};
+use crate::replica::{Claim, Conflict, Replica};
 use crate::runtime::Runtime;
+use crate::sabotage::{Mistake, on};
 use crate::server::{Lease, LockRequest, Locked, Metadata, Server, StoreOptions};
 
 /// One replica's sync engine.
@@ -123,6 +125,8 @@ impl Client {
     async fn sync_as(&self, agreed: Option<&Plan>) -> Result<SyncReport> {
         let mut session = Session::begin(self, self.verified()).await?;
         session.agreed = agreed;
+        let kept = on(Mistake::CancelKeepsClaim)
+            .then(|| ManuallyDrop::new(std::mem::replace(&mut session.claim, Claim::new(()))));
         let result = session.run().await;
         if let Err(error) = &result {
             session.verified = None;
@@ -130,6 +134,7 @@ impl Client {
             session.remember_failure(error).await;
         }
         self.shared().verified = session.verified;
+        drop(kept.map(ManuallyDrop::into_inner));
         result.map(|()| session.finish())
     }
 

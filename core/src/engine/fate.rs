@@ -2,6 +2,7 @@
 
 use crate::model::RowNumber;
 use crate::replica::{Digest, PendingRow};
+use crate::sabotage::{Mistake, on};
 
 /// What becomes of a document's pulled versions, and of its pending rows.
 #[derive(Debug)]
@@ -24,12 +25,14 @@ impl<'v, V> Fate<'v, V> {
         for version in versions {
             let digest = if rows.is_empty() { None } else { Some(digest(version)) };
             let equal = digest.and_then(|digest| rows.iter().rposition(|row| row.digest == digest));
+            let equal = equal.filter(|_| !on(Mistake::EqualEditsConflict));
             last = match equal {
                 Some(at) => {
                     settled.push((version, rows[at].row));
                     rows = &rows[at + 1..];
                     None
                 }
+                None if on(Mistake::FirstChangeCounts) => last.or(Some(version)),
                 None => Some(version),
             };
         }

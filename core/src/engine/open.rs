@@ -11,6 +11,7 @@ use super::session::{Session, Verified};
 use super::state::Known;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::Sequence;
+use crate::sabotage::{Mistake, on};
 use crate::server::{Entry, StoreInfo, Tip};
 use crate::storage::Reply;
 
@@ -62,7 +63,7 @@ impl Session<'_> {
 
     /// Before a push: if the last valid read is old, looks at the checkpoint once more.
     pub(super) async fn freshen(&mut self) -> Result<()> {
-        if self.trusted(FRESH) {
+        if self.trusted(FRESH) || on(Mistake::OldLookTrusted) {
             return Ok(());
         }
         let (at, known) = (self.now(), self.state.known()?.clone());
@@ -103,9 +104,10 @@ impl Session<'_> {
         next: Option<&Entry>,
     ) -> Result<()> {
         if let Some(mine) = mine {
-            return if mine.hash == known.tip.hash { Ok(()) } else { Err(replaced(HISTORY, sequence)) };
+            let same = mine.hash == known.tip.hash || on(Mistake::CheckpointHashUnchecked);
+            return if same { Ok(()) } else { Err(replaced(HISTORY, sequence)) };
         }
-        if next.is_some_and(|next| next.previous == known.tip.hash) {
+        if next.is_some_and(|next| next.previous == known.tip.hash) || on(Mistake::MissingEntryIgnored) {
             return Ok(());
         }
         match self.client.server.floor().await? {
@@ -171,7 +173,9 @@ const ROLLED_BACK: &str = "the store lacks entries that this replica has seen: a
 fn same_store(known: &Known, found: Option<&StoreInfo>) -> Result<()> {
     let error = |what| Error::new(ErrorKind::Replaced, what).with_operation("open");
     match found {
+        None if on(Mistake::StoreGoneIgnored) => Ok(()),
         None => Err(error(GONE)),
+        Some(_) if on(Mistake::StoreIdUnchecked) => Ok(()),
         Some(found) if found.id != known.id || found.hash != known.hash => {
             Err(error(ANOTHER).with_expected(known.id, found.id))
         }

@@ -14,6 +14,7 @@ use crate::format::SegmentRef;
 use crate::model::{Base, Change, DocumentId, Sequence};
 use crate::replica::{Applied, Digest, Outbox, PendingRow, Step};
 use crate::runtime::{jittered, new_client_id};
+use crate::sabotage::{Mistake, on};
 use crate::server::{Content, Entry, Tip};
 use crate::storage::{Reply, ServerTime};
 
@@ -147,7 +148,7 @@ impl Session<'_> {
     async fn check_chain(&self, entries: &[Entry]) -> Result<()> {
         let mut expected = self.tip()?.hash;
         for entry in entries {
-            if entry.previous != expected {
+            if entry.previous != expected && !on(Mistake::ChainUnchecked) {
                 return Err(self.broken_chain(entry.sequence).await);
             }
             expected = entry.hash;
@@ -161,6 +162,13 @@ impl Session<'_> {
             self.above_floor(number).await?;
         }
         let (mut run, mut bytes) = (Vec::new(), 0);
+        if on(Mistake::CheckpointFirst) {
+            gathered
+                .entries
+                .iter()
+                .try_for_each(|entry| self.state.known_mut().map(|known| known.advance_to(entry)))?;
+            self.save().await?;
+        }
         for entry in gathered.entries {
             let decisive = self.attempt.as_ref().is_some_and(|open| open.sequence == entry.sequence);
             bytes = weight(&entry).saturating_add(bytes);
@@ -179,7 +187,12 @@ impl Session<'_> {
 
     /// The entry at the open attempt's number: ours, or another's.
     async fn decide_attempt(&mut self, entry: Entry) -> Result<()> {
-        if self.attempt.as_ref().is_some_and(|open| open.hash == entry.hash) {
+        let mine = self.attempt.as_ref().is_some_and(|open| {
+            let named =
+                on(Mistake::OwnByClientId) && (&self.state.client, open.number) == (&entry.client, entry.attempt);
+            named || (open.hash == entry.hash && !on(Mistake::OwnEntryApplied))
+        });
+        if mine {
             return self.committed(entry.tip(), None).await;
         }
         self.attempt = None;
@@ -253,7 +266,10 @@ impl Session<'_> {
         let read = move |(sequence, part)| async move {
             let list = match part {
                 Part::List(changes) => changes.to_vec(),
-                Part::Segment(segment) => self.client.server.segment(segment).await?,
+                Part::Segment(segment) => match self.client.server.segment(segment).await {
+                    Err(_) if on(Mistake::SegmentSkipped) => Vec::new(),
+                    read => read?,
+                },
                 Part::Dropped => {
                     let what = "this domain was dropped: what it held is gone from the store; nothing was changed here";
                     return Err(Error::new(ErrorKind::Replaced, what).with_operation("pull"));
@@ -266,7 +282,8 @@ impl Session<'_> {
 
     /// An entry under my name that I never journalled: this replica is a copy, or was restored from a backup.
     async fn notice_clone(&mut self, entry: &Entry) -> Result<()> {
-        if entry.client != self.state.client || self.client.replica.committed(&entry.hash).await? {
+        let unnoticed = on(Mistake::CopyUnnoticed);
+        if entry.client != self.state.client || unnoticed || self.client.replica.committed(&entry.hash).await? {
             return Ok(());
         }
         self.state.client = new_client_id(&*self.client.runtime)?;
@@ -284,6 +301,9 @@ impl Session<'_> {
         known.advance(tip);
         known.saw(time);
         known.proved_head(time);
+        if on(Mistake::AttemptUnjournalled) {
+            self.apply(None, vec![Step::Journal(attempt.clone())]).await?;
+        }
         self.apply(None, vec![Step::Commit]).await?;
         self.report.pushed += attempt.rows.len();
         self.moved()
@@ -350,7 +370,16 @@ impl Decided {
         let Some((change, sequence)) = fate.last.cloned() else {
             return;
         };
-        self.steps.push(if fate.pending {
+        if fate.pending && on(Mistake::LocalWins) {
+            return;
+        }
+        if on(Mistake::RemoteWins)
+            && let Some(row) = rows.last().filter(|_| fate.pending)
+        {
+            let base = Base { sequence, revision: change.revision.clone() };
+            self.steps.push(Step::Settle { id: id.clone(), row: row.row, base });
+        }
+        self.steps.push(if fate.pending && !on(Mistake::RemoteWins) {
             self.conflicts += 1;
             Step::Conflict { change, sequence }
         } else {

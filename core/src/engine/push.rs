@@ -8,10 +8,11 @@ use futures::stream::{self, StreamExt};
 use super::open::needs_snapshot;
 use super::report::Phase;
 use super::session::Session;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Outcome, Result};
 use crate::model::RowNumber;
 use crate::replica::{Attempt, PendingChange, RowSet, Step};
 use crate::runtime::jittered;
+use crate::sabotage::{Mistake, on};
 use crate::server::{Author, Prepared, Staged, Tip, Written};
 use crate::storage::Reply;
 
@@ -81,7 +82,8 @@ impl Session<'_> {
 
     /// Journals an attempt at the next number; false if nothing is pending.
     async fn prepare(&mut self, load: &mut Option<Load>) -> Result<bool> {
-        if load.is_none() || std::mem::take(&mut self.restage) {
+        let moved = std::mem::take(&mut self.restage) && !on(Mistake::StagedKept);
+        if load.is_none() || moved {
             *load = self.stage().await?;
             self.restage = false;
         }
@@ -100,7 +102,8 @@ impl Session<'_> {
         };
         let Prepared { sequence, hash, bytes } = self.client.server.prepare(&known.tip, &author, staged)?;
         let attempt = Attempt { number, sequence, hash, bytes, rows: rows.clone() };
-        self.apply(None, vec![Step::Journal(attempt.clone())]).await?;
+        let journal = if on(Mistake::AttemptUnjournalled) { Vec::new() } else { vec![Step::Journal(attempt.clone())] };
+        self.apply(None, journal).await?;
         self.attempt = Some(attempt);
         Ok(true)
     }
@@ -165,9 +168,20 @@ impl Session<'_> {
             return Err(Error::new(ErrorKind::Internal, "no attempt is open"));
         };
         self.freshen().await?;
+        if on(Mistake::RowsDroppedFirst) {
+            self.apply(None, vec![Step::Commit, Step::Journal(attempt.clone())]).await?;
+        }
         let entry = Prepared { sequence: attempt.sequence, hash: attempt.hash, bytes: attempt.bytes };
         let sent = self.now();
-        let Reply { value, time } = self.client.server.changes_write(&entry).await?;
+        let written = self.client.server.changes_write(&entry).await;
+        if on(Mistake::NextNumberOnDoubt) && written.as_ref().is_err_and(|error| error.outcome() == Outcome::Unknown) {
+            let time = self.tip()?.time;
+            self.state.known_mut()?.advance(Tip { sequence: Some(attempt.sequence), hash: attempt.hash, time });
+            self.attempt = None;
+            self.apply(None, vec![Step::Abandon]).await?;
+            return Ok(false);
+        }
+        let Reply { value, time } = written?;
         self.client.note_create_time(self.now().since(sent));
         match value {
             Written::Taken => Ok(false),

@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::model::RowNumber;
 use crate::replica::{Applied, Attempt, Batch, Claim, Step};
 use crate::runtime::{Ticks, new_client_id};
+use crate::sabotage::{Mistake, on};
 use crate::server::{Lease, Tip, Traffic};
 
 /// One minute: how old the kept time of the last sync may get before a poll without news writes it down.
@@ -39,7 +40,8 @@ pub(super) struct Session<'a> {
     /// What the caller agreed to, if it wants exactly that.
     pub(super) agreed: Option<&'a Plan>,
     before: Traffic,
-    _claim: Claim,
+    /// Held while the session lives.
+    pub(super) claim: Claim,
 }
 
 impl<'a> Session<'a> {
@@ -58,7 +60,7 @@ impl<'a> Session<'a> {
             client,
             state,
             saved,
-            attempt: loaded.attempt,
+            attempt: loaded.attempt.filter(|_| !on(Mistake::AttemptForgotten)),
             report: SyncReport::default(),
             verified,
             lease: None,
@@ -67,7 +69,7 @@ impl<'a> Session<'a> {
             opened: false,
             agreed: None,
             before: client.server.traffic(),
-            _claim: claim,
+            claim,
         })
     }
 
@@ -120,6 +122,7 @@ impl<'a> Session<'a> {
     pub(super) async fn remember_failure(&mut self, error: &crate::error::Error) {
         // What was decided and not done is forgotten: a checkpoint may have moved in memory over entries that were never applied.
         self.state = match &self.saved {
+            _ if on(Mistake::FailureKeepsCheckpoint) => self.state.clone(),
             Some(saved) => saved.clone(),
             None => State::new(self.state.client),
         };

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::Mark;
 use crate::model::{AttemptNumber, ClientId, Hash, StoreId};
+use crate::sabotage::{Mistake, on};
 use crate::server::{Entry, Sighting, StoreInfo, Tip};
 use crate::storage::ServerTime;
 
@@ -124,9 +125,9 @@ impl Known {
     /// checkpoint was last proved to be the head. Nothing above it can have been trimmed since.
     pub(super) fn counts(&self, time: Option<ServerTime>) -> bool {
         let Some((time, head)) = time.zip(self.head_time) else {
-            return false;
+            return on(Mistake::HeadTimeIgnored);
         };
-        time.since(head) < Duration::from_millis(self.retention) / 2
+        time.since(head) < Duration::from_millis(self.retention) / 2 || on(Mistake::HeadTimeIgnored)
     }
 
     /// Moves the checkpoint to this entry.

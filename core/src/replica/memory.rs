@@ -15,6 +15,7 @@ use super::{
 };
 use crate::error::{Error, ErrorKind, Outcome, Result};
 use crate::model::{Action, Base, Change, Document, DocumentId, Hash, Revision, RowNumber, Sequence};
+use crate::sabotage::{Mistake, on};
 
 /// A replica in memory: for tests, and to read what a replica does. Its clones share their documents.
 ///
@@ -197,7 +198,7 @@ impl Replica for MemoryReplica {
 
     async fn apply(&self, batch: Batch) -> Result<Applied> {
         let mut data = self.lock();
-        if batch.steps.iter().any(|step| data.is_newer(step, batch.seen)) {
+        if batch.steps.iter().any(|step| data.is_newer(step, batch.seen)) && !on(Mistake::StaleBatchApplied) {
             return Ok(Applied::Stale);
         }
         let mut next = data.clone();
@@ -310,7 +311,7 @@ impl Data {
     }
 
     fn store(&mut self, change: Change, sequence: Sequence) -> Result<()> {
-        if self.newest(&change.id).is_some() {
+        if self.newest(&change.id).is_some() && !on(Mistake::StaleBatchApplied) {
             return Err(defect("a remote change would overwrite a pending one", &change.id));
         }
         self.take(change.id, (change.revision, change.action), sequence);
@@ -332,6 +333,7 @@ impl Data {
         let missing = || defect("a settled row is not in the outbox", id);
         let record = self.documents.get_mut(id).ok_or_else(missing)?;
         let last = record.rows.iter().position(|pending| pending.number == row).ok_or_else(missing)?;
+        let last = if on(Mistake::LaterRowsDropped) { record.rows.len() - 1 } else { last };
         for dropped in record.rows.drain(..=last) {
             self.outbox.remove(&dropped.number);
             record.base_version = dropped.left();
@@ -350,6 +352,11 @@ impl Data {
     fn record(&mut self, change: &Change, sequence: Sequence) -> Result<()> {
         let record = self.documents.get_mut(&change.id).filter(|record| !record.rows.is_empty());
         let record = record.ok_or_else(|| defect("a conflict needs a pending change", &change.id))?;
+        let based = on(Mistake::BaseDecides) && change.base == record.base;
+        let revised = on(Mistake::RevisionDecides) && change.revision.is_some() && change.revision == record.revision;
+        if based || revised {
+            return Ok(());
+        }
         let version = change.document().map_or(Version::Deleted, Version::Present);
         record.remote = Some(Remote { version, sequence });
         Ok(())
@@ -375,7 +382,7 @@ impl Data {
     }
 
     fn answer(&mut self, id: DocumentId, row: RowNumber, answer: Answer) -> Result<Applied> {
-        let newest = self.newest(&id) == Some(row);
+        let newest = self.newest(&id) == Some(row) || on(Mistake::LateAnswerApplied);
         let Some(record) = self.documents.get_mut(&id).filter(|_| newest) else { return Ok(Applied::Stale) };
         let Some(remote) = record.remote.take() else { return Ok(Applied::Stale) };
         match answer {
@@ -400,7 +407,7 @@ impl Data {
         self.drop_rows(&id);
         self.write(merged)?;
         // Last, because the write takes what it overwrites for the base.
-        if let Some(record) = self.documents.get_mut(&id) {
+        if let Some(record) = self.documents.get_mut(&id).filter(|_| !on(Mistake::MergeKeepsBase)) {
             record.rebase(remote);
         }
         Ok(())
@@ -466,7 +473,7 @@ impl Record {
     /// The change of `row`, if that is the newest and no conflict holds it back.
     fn pushable(&self, id: &DocumentId, row: RowNumber) -> Option<Change> {
         let newest = self.rows.last().is_some_and(|last| last.number == row);
-        (newest && self.remote.is_none()).then(|| Change {
+        (newest && (self.remote.is_none() || on(Mistake::ConflictPushed))).then(|| Change {
             id: id.clone(),
             revision: self.revision.clone(),
             base: self.base.clone(),

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use longshore_core::{
-    Answer, Change, Client, Conflict, Document, DocumentId, DomainName, LockPolicy, MemoryReplica, Result as Called,
-    Runtime, StoreOptions, SyncReport, Version,
+    Answer, Change, Client, Conflict, Document, DocumentId, DomainName, LockPolicy, MemoryReplica, Resolver,
+    Result as Called, Runtime, StoreOptions, SyncReport, Version,
 };
 
 use super::yielding::Yielding;
@@ -102,11 +102,17 @@ async fn client(fleet: &Fleet, replica: &MemoryReplica, habits: &Habits) -> Resu
     let fleet = fleet.clone();
     Ok(match habits.conflicts.clone() {
         Conflicts::Wait => builder.build(),
-        Conflicts::Merged => builder.resolver(move |conflict: &Conflict| fleet.told(conflict, merge(conflict))).build(),
+        Conflicts::Merged => builder.resolver(merging(&fleet)).build(),
         Conflicts::Answered(answer) => {
             builder.resolver(move |conflict: &Conflict| fleet.told(conflict, answer.clone())).build()
         }
     })
+}
+
+/// Joins both edits, and notes that the app was told.
+pub(super) fn merging(fleet: &Fleet) -> impl Resolver + use<> {
+    let fleet = fleet.clone();
+    move |conflict: &Conflict| fleet.told(conflict, merge(conflict))
 }
 
 impl Fleet {

@@ -15,7 +15,7 @@ use tokio::task::yield_now;
 pub(super) struct Yielding(pub(super) Arc<dyn Server>);
 
 /// Also after the call: what took effect may never be learned.
-async fn apart<T>(call: impl Future<Output = T>) -> T {
+pub(super) async fn apart<T>(call: impl Future<Output = T>) -> T {
     yield_now().await;
     let result = call.await;
     yield_now().await;

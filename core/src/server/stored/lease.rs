@@ -10,6 +10,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::format::{Kind, Layout, LeaseHeader, LeaseKind, MAX_RECORD, decode_record, encode_record};
 use crate::model::{FencingToken, Nonce};
 use crate::runtime::{Ticks, new_nonce};
+use crate::sabotage::{Mistake, on};
 use crate::server::{Held, Lease, LockRequest, Locked, Sighting};
 
 const MIN_TTL: Duration = Duration::from_secs(1);
@@ -27,7 +28,7 @@ pub(super) async fn lock(wire: &Wire, layout: &Layout, request: &LockRequest) ->
         if let Some(held) = highest.as_ref().and_then(|record| held(wire, record, sighting.as_ref())) {
             // Only the holder that the caller knows of may be robbed, not one that came while we looked.
             let robbed = request.force && look == 0;
-            if !robbed && !held.remaining.is_zero() {
+            if !robbed && !held.remaining.is_zero() && !on(Mistake::LeaseTakenAtOnce) {
                 return Ok(Locked::Held(held));
             }
             sighting = Some(held.sighting);
@@ -45,10 +46,13 @@ pub(super) async fn lock(wire: &Wire, layout: &Layout, request: &LockRequest) ->
 }
 
 pub(super) async fn renew(wire: &Wire, layout: &Layout, lease: &Lease) -> Result<Lease> {
-    if lease.expired(wire.runtime().now()) {
+    if lease.expired(wire.runtime().now()) && !on(Mistake::ExpiredLeaseRenewed) {
         return Err(fenced("renew", lease));
     }
-    let record = Record { kind: LeaseKind::Renew, ..Record::after(lease)? };
+    let mut record = Record { kind: LeaseKind::Renew, ..Record::after(lease)? };
+    if on(Mistake::RenewedAtAnyNumber) {
+        record.token = records::newest(wire, &layout.leases()?).await?.unwrap_or(lease.token).next()?;
+    }
     let until = record.create(wire, layout).await?.ok_or_else(|| fenced("renew", lease))?;
     Ok(record.lease(until))
 }
@@ -57,6 +61,9 @@ pub(super) async fn unlock(wire: &Wire, layout: &Layout, lease: &Lease) -> Resul
     // Long after its end the next number may have been used and trimmed: it must not be created again.
     if records::late(wire, lease.until) {
         return Err(fenced("unlock", lease));
+    }
+    if on(Mistake::TokenReused) {
+        return wire.delete(&layout.lease(lease.token)?).await.map(drop);
     }
     let record = Record { kind: LeaseKind::Release, ..Record::after(lease)? };
     record.create(wire, layout).await?.map(drop).ok_or_else(|| fenced("unlock", lease))
@@ -149,6 +156,7 @@ fn held(wire: &Wire, record: &LeaseHeader, sighting: Option<&Sighting>) -> Optio
     let first_look = Sighting { token: record.token, at: now, boot };
     let seen = sighting
         .filter(|seen| seen.token == record.token && seen.boot == first_look.boot && seen.at <= now)
+        .filter(|_| !on(Mistake::FirstLookForgotten))
         .cloned()
         .unwrap_or(first_look);
     let remaining = ttl.saturating_sub(now.since(seen.at));

@@ -9,6 +9,7 @@ use super::wire::Wire;
 use crate::error::{Error, ErrorKind, Outcome, Result};
 use crate::format::MAX_RECORD;
 use crate::runtime::Ticks;
+use crate::sabotage::{Mistake, on};
 use crate::storage::{Created, Folder, ObjectKey, Reply};
 
 /// Half of how long a superseded record is kept at least.
@@ -44,7 +45,10 @@ pub(super) async fn create(wire: &Wire, key: &ObjectKey, bytes: &Bytes) -> Resul
         tried += 1;
         let failure = match wire.create(key, bytes.clone()).await {
             Ok(Reply { value: Created::Created, time }) => return Ok(Reply { value: Fate::Mine, time }),
+            Ok(_) if on(Mistake::ExistsIsAnothers) => return Ok(Reply::new(Fate::Another)),
+            Ok(_) if on(Mistake::ExistsIsOurs) => return Ok(Reply::new(Fate::Mine)),
             Ok(_) => None,
+            Err(error) if on(Mistake::NextNumberOnDoubt) && error.outcome() == Outcome::Unknown => return Err(error),
             Err(error) => Some(error),
         };
         doubt |= failure.as_ref().is_none_or(|error| error.outcome() == Outcome::Unknown);

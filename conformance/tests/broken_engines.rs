@@ -1,0 +1,190 @@
+//! A suite that nothing fails proves nothing. Here the engine, the server on a storage and the replica in memory make one mistake
+//! at a time (`longshore_core::sabotage`), and the cases that are named for it must notice. A mistake that nobody notices fails
+//! this test, and so does a case that fails without one.
+//!
+//! Each mistake is a process of its own: it is read once. `LONGSHORE_MATRIX=all` runs every case of the groups server, sync and
+//! interruption on every mistake, which takes many minutes, and shows who else notices.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read as _;
+use std::process::{Command, ExitCode, Stdio};
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use longshore_conformance::{Harness, Size, Suite};
+use longshore_core::sabotage::Mistake;
+use longshore_core::{MemoryStorage, Storage};
+
+/// The cases that a child runs, with commas between; a process without this variable is the parent.
+const CHILD: &str = "LONGSHORE_ENGINE_CASES";
+/// How long a child may take; then it counts as hanging.
+const LIMIT: Duration = Duration::from_secs(60);
+const SEED: u64 = 1;
+const GROUPS: [&str; 3] = ["server::", "sync::", "interruption::"];
+
+/// The cases that must notice this mistake.
+fn named(mistake: Mistake) -> &'static [&'static str] {
+    match mistake {
+        Mistake::CheckpointFirst | Mistake::SegmentSkipped => &["sync::damage::removed_segments_are_corrupt"],
+        Mistake::FailureKeepsCheckpoint => &["sync::meanwhile::the_disk_fills"],
+        Mistake::ChainUnchecked => &["sync::replaced::entries_of_two_histories_are_refused"],
+        Mistake::HeadTimeIgnored => &["sync::unseen::a_trimmed_log_is_not_begun_anew"],
+        Mistake::FirstChangeCounts => &["sync::fleet::one_that_was_away_catches_up"],
+        Mistake::OwnByClientId => &["sync::meanwhile::a_clone_commits"],
+        Mistake::OwnEntryApplied
+        | Mistake::AttemptUnjournalled
+        | Mistake::AttemptForgotten
+        | Mistake::NextNumberOnDoubt => &["sync::unseen::a_lost_reply_is_asked_for"],
+        Mistake::CopyUnnoticed => &["sync::copies::a_clone_takes_a_new_name"],
+        Mistake::LocalWins
+        | Mistake::RemoteWins
+        | Mistake::BaseDecides
+        | Mistake::RevisionDecides
+        | Mistake::ConflictPushed => &["sync::conflicts::told_once_with_all_three_sides"],
+        Mistake::EqualEditsConflict => &["sync::conflicts::equal_changes_are_none"],
+        Mistake::StagedKept | Mistake::RowsDroppedFirst => &["sync::meanwhile::another_commits"],
+        Mistake::LateAnswerApplied => &["sync::meanwhile::the_app_writes_while_it_is_asked"],
+        Mistake::MergeKeepsBase => &["sync::unseen::a_merge_is_based_on_the_remote_version"],
+        Mistake::StoreIdUnchecked => &["sync::unseen::another_store_without_entries_is_refused"],
+        Mistake::StoreGoneIgnored => &["sync::replaced::an_emptied_store_is_refused"],
+        Mistake::CheckpointHashUnchecked => &["sync::replaced::a_fork_is_refused"],
+        Mistake::MissingEntryIgnored => &["sync::replaced::an_older_copy_is_refused"],
+        Mistake::OldLookTrusted => &["sync::meanwhile::the_store_is_emptied"],
+        Mistake::LaterRowsDropped => &["sync::interrupted::a_dropped_push_loses_nothing"],
+        Mistake::ExistsIsAnothers => &["server::log::the_same_bytes_again_are_the_same_commit"],
+        Mistake::ExistsIsOurs => &["server::log::other_bytes_find_the_number_taken"],
+        Mistake::StaleBatchApplied => &["sync::meanwhile::the_app_writes"],
+        Mistake::CancelKeepsClaim => &["sync::interrupted::a_dropped_first_sync_loses_nothing"],
+        Mistake::LeaseTakenAtOnce => &["server::lease::taken_over_after_its_whole_time_only"],
+        Mistake::FirstLookForgotten => &["server::lease::a_watcher_that_restarts_waits_no_longer"],
+        Mistake::RenewedAtAnyNumber => &["server::lease::by_force_the_holder_is_fenced"],
+        Mistake::ExpiredLeaseRenewed => &["server::lease::a_holder_that_slept_is_fenced"],
+        Mistake::TokenReused => &["server::lease::tokens_grow_over_fifty_grants"],
+        Mistake::ExpectedVersionIgnored => &["server::metadata::a_wrong_expectation_is_a_conflict"],
+        Mistake::SegmentHashUnchecked => &["server::segments::one_that_is_not_as_named_is_corrupt"],
+        Mistake::ChecksumUnchecked => &["sync::unseen::a_changed_byte_is_noticed"],
+        // One that is new here has no case yet: that fails.
+        _ => &[],
+    }
+}
+
+/// Which cases failed with which mistake; none of a mistake whose process hung.
+type Matrix = Arc<Mutex<BTreeMap<&'static str, Seen>>>;
+
+#[derive(Clone, Debug, Default)]
+struct Seen {
+    failed: BTreeMap<String, String>,
+    hung: bool,
+}
+
+fn main() -> ExitCode {
+    if let Some(cases) = std::env::var_os(CHILD) {
+        return child(&cases.to_string_lossy());
+    }
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads = arguments.test_threads.or(Some(2));
+    let matrix = Matrix::default();
+    let mut trials: Vec<Trial> = Mistake::ALL.iter().map(|mistake| trial(*mistake, &matrix)).collect();
+    trials.push(Trial::test("without-a-mistake", without_a_mistake));
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    print(&matrix.lock().unwrap_or_else(PoisonError::into_inner));
+    conclusion.exit_code()
+}
+
+/// Runs these cases and tells of each that failed.
+fn child(cases: &str) -> ExitCode {
+    let shared = MemoryStorage::new();
+    let open = move |_| {
+        let storage = shared.clone();
+        async move { Ok(Arc::new(storage) as Arc<dyn Storage>) }
+    };
+    let suite = Suite::new(Harness::storage("memory", open).in_this_process()).size(Size::Quick).seed(SEED);
+    let suite = cases.split(',').fold(suite, Suite::only);
+    let ran = suite.run_with(|report| {
+        if let longshore_conformance::Verdict::Failed { seen, .. } = &report.verdict {
+            println!("failed\t{}\t{}", report.case.name(), seen.replace('\n', " "));
+        }
+    });
+    if ran.is_ok_and(|reports| !reports.is_empty()) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Runs these cases in a process that makes this mistake.
+fn run(mistake: &str, cases: &str) -> Result<Seen, Failed> {
+    let mut child = Command::new(std::env::current_exe()?)
+        .env(CHILD, cases)
+        .env("LONGSHORE_SABOTAGE", mistake)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()?;
+    let mut stdout = child.stdout.take().ok_or("the child has no output")?;
+    let (send, receive) = channel();
+    let reader = std::thread::Builder::new().spawn(move || {
+        let mut text = String::new();
+        let read = stdout.read_to_string(&mut text);
+        // Whoever waited may have given up.
+        let _ = send.send(());
+        read.map(|_| text)
+    })?;
+    let hung = receive.recv_timeout(limit()).is_err();
+    if hung {
+        child.kill()?;
+    }
+    let (status, text) = (child.wait()?, reader.join().map_err(|_| "the reader of the child's output panicked")??);
+    if !hung && !status.success() {
+        return Err(format!("the process did not run its cases: {status}").into());
+    }
+    let lines = text.lines().filter_map(|line| line.strip_prefix("failed\t")?.split_once('\t'));
+    Ok(Seen { failed: lines.map(|(case, seen)| (case.to_owned(), seen.to_owned())).collect(), hung })
+}
+
+fn trial(mistake: Mistake, matrix: &Matrix) -> Trial {
+    let matrix = Arc::clone(matrix);
+    Trial::test(mistake.name(), move || {
+        let cases = if whole() { GROUPS.join(",") } else { named(mistake).join(",") };
+        if cases.is_empty() {
+            return Err("no case is named for it".into());
+        }
+        let seen = run(mistake.name(), &cases)?;
+        matrix.lock().unwrap_or_else(PoisonError::into_inner).insert(mistake.name(), seen.clone());
+        let missed: Vec<&str> =
+            named(mistake).iter().copied().filter(|case| !seen.failed.contains_key(*case)).collect();
+        if seen.failed.is_empty() && !seen.hung {
+            return Err("no case noticed it".into());
+        }
+        if missed.is_empty() || seen.hung {
+            Ok(())
+        } else {
+            Err(format!("not noticed by {}", missed.join(", ")).into())
+        }
+    })
+}
+
+/// A case that fails on a sound engine would prove nothing.
+fn without_a_mistake() -> Result<(), Failed> {
+    let cases: BTreeSet<&str> = Mistake::ALL.iter().flat_map(|mistake| named(*mistake)).copied().collect();
+    let seen = run("", &cases.into_iter().collect::<Vec<_>>().join(","))?;
+    if seen.hung {
+        return Err("the cases hang without a mistake".into());
+    }
+    if seen.failed.is_empty() { Ok(()) } else { Err(format!("failed without a mistake: {:?}", seen.failed).into()) }
+}
+
+fn whole() -> bool {
+    std::env::var("LONGSHORE_MATRIX").is_ok_and(|value| value == "all")
+}
+
+fn limit() -> Duration {
+    if whole() { LIMIT * 20 } else { LIMIT }
+}
+
+fn print(matrix: &BTreeMap<&'static str, Seen>) {
+    println!("mistake: who noticed, and what was seen");
+    for (mistake, seen) in matrix {
+        println!("{mistake}{}", if seen.hung { ": a case hung, and was stopped" } else { "" });
+        for (case, seen) in &seen.failed {
+            println!("    {case}: {}", seen.chars().take(160).collect::<String>());
+        }
+    }
+}
