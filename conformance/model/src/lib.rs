@@ -12,6 +12,8 @@
 //! invariant; the tests take each away and tell what happens then. The README has the bounds, and what is not modelled.
 
 pub mod checker;
+pub mod garbage;
+pub mod lease;
 pub mod log;
 mod rules;
 mod seen;

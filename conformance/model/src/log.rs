@@ -165,6 +165,10 @@ pub enum Scene {
     Stranger,
     /// B has committed entry 1, A has it. B is about to create entry 2; A has a pending change.
     Staged,
+    /// A has applied entry 1, which it wrote itself. Then the store was rolled back, and is empty; B, new, has a change.
+    RolledBackWriter,
+    /// As `RolledBackWriter`, but another has written entry 1.
+    RolledBackReader,
     /// A has an attempt for number 1 that never arrived. B is a copy of A from before it, with another change.
     Copies,
 }

@@ -44,7 +44,12 @@ fn scene(scene: Scene) -> Config {
     Config { scene, compactors: 1, ..two(Budget { ticks: 2, snapshots: 1, ..NONE }) }
 }
 
-/// With a compactor, its snapshot and a retention.
+/// With a compactor and its snapshot.
+fn compacts(config: Config) -> Config {
+    Config { compactors: 1, budget: Budget { snapshots: 1, ..config.budget }, ..config }
+}
+
+/// And a retention, so that it trims.
 fn trims(config: Config) -> Config {
     let budget = Budget { ticks: 2, snapshots: 1, ..config.budget };
     Config { compactors: 1, budget, ..config }
@@ -52,32 +57,31 @@ fn trims(config: Config) -> Config {
 
 fn opening() -> Vec<Removal> {
     let rollback = two(Budget { edits: 2, rollbacks: 1, ..NONE });
-    let trimmed = trims(two(Budget { edits: 2, rollbacks: 1, ..NONE }));
     vec![
         (&["store_id"], two(Budget { edits: 1, replacements: 1, ..NONE }), "I10"),
         (&["checkpoint_hash"], rollback, "I10"),
         (&["missing_checkpoint_is_an_error"], rollback, "I10"),
         (&["floor_before_another_hash"], trims(two(Budget { edits: 2, ..NONE })), "I10"),
-        (&["snapshot_hash_at_open"], trimmed, "I10"),
-        (&["kept_hashes_agree"], trimmed, "I10"),
-        (&["snapshot_lists_my_attempt"], Config { kept_every: 2, ..trimmed }, "I10"),
+        (&["snapshot_hash_at_open"], scene(Scene::RolledBackReader), "I10"),
+        (&["kept_hashes_agree"], scene(Scene::RolledBackReader), "I10"),
+        (&["snapshot_lists_my_attempt"], Config { kept_every: 2, ..scene(Scene::RolledBackWriter) }, "I10"),
     ]
 }
 
 fn floor() -> Vec<Removal> {
     let ahead = Config { ahead: true, ..trims(two(Budget { edits: 1, ..NONE })) };
-    let late = trims(one(Budget { edits: 1, lost: 1, crashes: 1, ..NONE }));
+    let superseded = shared(trims(two(Budget { edits: 2, lost: 1, ..NONE })));
     let jumps = |seen| Config { jumps_are_seen: seen, ..scene(Scene::Staged) };
     let jumping = |config: Config| Config { budget: Budget { jumps: 1, ..config.budget }, ..config };
     vec![
         (&["head_time"], trims(two(Budget { edits: 1, ..NONE })), "I2"),
         (&["floor_check_of_found_entry"], scene(Scene::Stranger), "I6"),
         (&["floor_read_after_the_reply"], ahead, "I2"),
-        (&["bytes_before_the_floor_read"], scene(Scene::Stranger), "I6"),
+        (&["bytes_before_the_floor_read"], scene(Scene::InFlight), "I6"),
         (&["each_reply_has_its_own_time"], ahead, "I2"),
         (&["floor_check_after_late_reply"], trims(two(Budget { edits: 2, ..NONE })), "I2"),
         (&["floor_check_after_late_read_back"], trims(two(Budget { edits: 2, lost: 1, ..NONE })), "I2"),
-        (&["snapshot_decides_below_the_floor"], shared(late), "I4"),
+        (&["snapshot_decides_below_the_floor"], superseded, "I4"),
         (&["floor_before_chain_error"], scene(Scene::InFlight), "I10"),
         (&["age_from_reading"], scene(Scene::Staged), "I2"),
         (&["clocks_agree"], jumping(jumps(false)), "I2"),
@@ -99,14 +103,13 @@ fn committing() -> Vec<Removal> {
         (&["same_number"], race, "I6"),
         (&["rows_of_the_attempt"], one(Budget { edits: 2, ..NONE }), "I4"),
         (&["one_transaction"], one(Budget { edits: 1, crashes: 1, ..NONE }), "I3"),
-        (&["hash_identity"], copy, "I5"),
-        (&["hash_identity"], restored, "I5"),
-        (&["new_id_for_a_clone"], trims(copy), "I2"),
+        (&["hash_identity"], copy, "I2"),
+        (&["new_id_for_a_clone"], compacts(copy), "I10"),
         (&["equal_rows_are_dropped"], copy, "I3"),
-        (&["earlier_rows_are_dropped_too"], trims(shared(copy)), "I4"),
-        (&["snapshot_lists_attempts"], shared(trims(two(Budget { edits: 2, lost: 1, crashes: 1, ..NONE }))), "I3"),
+        (&["earlier_rows_are_dropped_too"], compacts(shared(copy)), "I4"),
+        (&["snapshot_lists_attempts"], shared(trims(two(Budget { edits: 2, lost: 1, ..NONE }))), "I4"),
         (&["snapshot_lists_hashes"], scene(Scene::Copies), "I2"),
-        (&["doubtful_rows_become_conflicts"], shared(trims(restored)), "I3"),
+        (&["doubtful_rows_become_conflicts"], shared(compacts(restored)), "I3"),
         (&["conflicts_are_told"], shared(two(Budget { edits: 2, ..NONE })), "I4"),
         (&["conflict_blocks_push"], shared(two(Budget { edits: 2, ..NONE })), "I4"),
     ]

@@ -78,6 +78,9 @@ impl Config {
         if !self.copies_happen() && bits(pulled).any(|row| usize::from(world.author[usize::from(row)]) == who) {
             world.breaks("I4", "a replica was told that its own change is in conflict");
         }
+        if !self.copies_happen() && client.outbox & world.store.rows(world.store.length) != 0 {
+            world.breaks("I4", "a replica was told that a change is in conflict which is committed");
+        }
         if self.rules.conflicts_are_told {
             client.conflicts = client.outbox;
         }

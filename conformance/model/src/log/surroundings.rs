@@ -38,6 +38,8 @@ impl Config {
         match self.scene {
             Scene::Empty => {}
             Scene::InFlight | Scene::Stranger | Scene::Staged => self.set_two(world),
+            Scene::RolledBackWriter => self.set_rolled_back(world, 0),
+            Scene::RolledBackReader => self.set_rolled_back(world, 7),
             Scene::Copies => {
                 world.made = 2;
                 let entry = attempt_of(0, 1, 0, 0b01);
@@ -45,6 +47,18 @@ impl Config {
                 world.update(1, |it| (it.id, it.outbox) = (0, 0b10));
             }
         }
+    }
+
+    /// A knows an entry 1 with change 0 that is gone. B's change is 1.
+    fn set_rolled_back(&self, world: &mut World, writer: u8) {
+        let gone = attempt_of(writer, 1, 0, 0b01);
+        (world.made, world.excused) = (2, 0b01);
+        world.update(0, |it| {
+            (it.store, it.checkpoint, it.hash, it.applied, it.head_time) = (Some(0), 1, gone.hash(), 0b01, Some(0));
+            it.kept = if self.kept_every == 1 { gone.hash() } else { 0 };
+            (it.last, it.counter) = if writer == 0 { (Some(gone), 1) } else { (None, 0) };
+        });
+        world.update(1, |it| it.outbox = 0b10);
     }
 
     /// Entry 1 with change 0 is B's; both have it. A's change is 1, B's is 2.

@@ -2,7 +2,7 @@
 
 use super::client::Client;
 use super::store::{Entry, Kind};
-use super::{Config, World, bits};
+use super::{Config, Scene, World, bits};
 use crate::checker::Broken;
 
 impl Config {
@@ -11,7 +11,7 @@ impl Config {
     }
 
     fn replicas(&self, world: &World) -> Option<Broken> {
-        let stores_change = self.budget.rollbacks + self.budget.replacements > 0;
+        let stores_change = self.stores_change();
         for client in world.clients.iter().flatten() {
             let on_track = self.is_on_track(world, client);
             if on_track && client.applied != world.store.rows(client.checkpoint) {
@@ -24,6 +24,11 @@ impl Config {
         None
     }
 
+    fn stores_change(&self) -> bool {
+        let rolled_back = matches!(self.scene, Scene::RolledBackWriter | Scene::RolledBackReader);
+        self.budget.rollbacks + self.budget.replacements > 0 || rolled_back
+    }
+
     /// Whether what this replica has applied is the beginning of this store's history.
     #[allow(clippy::unused_self, reason = "reads beside the other checks")]
     pub(super) fn is_on_track(&self, world: &World, client: &Client) -> bool {
@@ -34,8 +39,7 @@ impl Config {
     }
 
     pub(super) fn must_be_on_track(&self, world: &mut World, client: &Client, what: &'static str) {
-        let stores_change = self.budget.rollbacks + self.budget.replacements > 0;
-        if stores_change && !self.is_on_track(world, client) {
+        if self.stores_change() && !self.is_on_track(world, client) {
             world.breaks("I10", what);
         }
     }
