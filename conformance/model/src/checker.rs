@@ -94,35 +94,49 @@ impl fmt::Display for Counterexample {
 /// Visits states until all are seen, one breaks an invariant, or `limit` of them were visited.
 pub fn check<M: Model>(model: &M, limit: usize) -> Outcome {
     let start = model.start();
-    let mut seen = Seen::new();
-    seen.insert(fingerprint(&start), 0);
-    let (mut layer, mut depth) = (vec![start], 0);
-    let mut steps = Steps { named: false, found: Vec::new() };
+    let mut search = Search { seen: Seen::new(), next: Vec::new() };
+    search.seen.insert(fingerprint(&start), 0);
+    let (mut layer, mut depth) = (vec![(fingerprint(&start), start)], 0);
     while !layer.is_empty() {
-        let mut next = Vec::new();
-        for state in layer {
-            let from = fingerprint(&state);
-            model.steps(&state, &mut steps);
-            for (_, state) in steps.found.drain(..) {
-                let to = fingerprint(&state);
-                if !seen.insert(to, from) {
-                    continue;
-                }
-                if let Some(broken) = model.broken(&state) {
-                    let steps = retrace(model, &seen, to);
-                    let counterexample = Some(Counterexample { broken, steps });
-                    return Outcome { states: seen.len(), depth: depth + 1, exhausted: false, counterexample };
-                }
-                next.push(state);
+        for (from, state) in layer {
+            if let Some((broken, last)) = search.visit(model, from, &state) {
+                let steps = retrace(model, &search.seen, last);
+                let counterexample = Some(Counterexample { broken, steps });
+                return Outcome { states: search.seen.len(), depth: depth + 1, exhausted: false, counterexample };
             }
-            if seen.len() > limit {
-                return Outcome { states: seen.len(), depth, exhausted: false, counterexample: None };
+            if search.seen.len() > limit {
+                return Outcome { states: search.seen.len(), depth, exhausted: false, counterexample: None };
             }
         }
-        depth += usize::from(!next.is_empty());
-        layer = next;
+        depth += usize::from(!search.next.is_empty());
+        layer = std::mem::take(&mut search.next);
     }
-    Outcome { states: seen.len(), depth, exhausted: true, counterexample: None }
+    Outcome { states: search.seen.len(), depth, exhausted: true, counterexample: None }
+}
+
+/// What was visited, and what is to be visited in the next layer.
+struct Search<S> {
+    seen: Seen,
+    next: Vec<(u64, S)>,
+}
+
+impl<S: Clone + Hash> Search<S> {
+    /// Takes every step out of a state. What is broken after one of them, and that state's fingerprint.
+    fn visit<M: Model<State = S>>(&mut self, model: &M, from: u64, state: &S) -> Option<(Broken, u64)> {
+        let mut steps = Steps { named: false, found: Vec::new() };
+        model.steps(state, &mut steps);
+        for (_, state) in steps.found {
+            let to = fingerprint(&state);
+            if !self.seen.insert(to, from) {
+                continue;
+            }
+            if let Some(broken) = model.broken(&state) {
+                return Some((broken, to));
+            }
+            self.next.push((to, state));
+        }
+        None
+    }
 }
 
 /// The names of the steps from the beginning to this fingerprint: its ancestors are known, so the way is walked once more.

@@ -18,7 +18,7 @@ mod verdict;
 use crate::checker::{Broken, Model, Steps};
 use crate::rules::rules;
 
-pub use client::{Attempt, Client, Reply, Replies, Step};
+pub use client::{Attempt, Client, Replies, Reply, Step};
 pub use maintenance::{Compactor, Stage};
 pub use store::{Entry, Kind, Store};
 
@@ -130,6 +130,7 @@ pub struct Budget {
 }
 
 /// A model of the log.
+#[allow(clippy::struct_excessive_bools, reason = "each is a bound of its own")]
 #[derive(Clone, Copy, Debug)]
 pub struct Config {
     /// The rules.

@@ -12,13 +12,16 @@ const LIMIT: usize = 3_000_000;
 type Removal = (&'static [&'static str], Config);
 
 /// Rules that can be removed alone without a counterexample within the bounds, and why.
-const COVERED: &[(&str, &str)] = &[];
+const COVERED: &[(&str, &str)] = &[(
+    "newest_snapshot_is_a_root",
+    "the entry of its first step lies above it, so above the floor, and names the same segments",
+)];
 
 fn bounds(who: [usize; 4], times: [u8; 5]) -> Config {
-    let [writers, collectors, compactors, readers] = who;
-    let [ticks, writes, collections, snapshots, reads] = times;
-    let budget = Budget { ticks, writes, collections, snapshots, reads };
-    Config { budget, writers, collectors, compactors, readers, ..Config::default() }
+    let [writing, collectors, compactors, readers] = who;
+    let [ticks, commits, collections, snapshots, reads] = times;
+    let budget = Budget { ticks, writes: commits, collections, snapshots, reads };
+    Config { budget, writers: writing, collectors, compactors, readers, ..Config::default() }
 }
 
 #[test]
@@ -35,7 +38,7 @@ fn a_writer_beside_everything() {
 
 #[test]
 fn compactors_and_readers() {
-    holds("2 compactors, collector", &bounds([1, 1, 2, 0], [2, 1, 1, 2, 0]), 1_000);
+    holds("2 compactors, collector", &bounds([1, 1, 2, 0], [1, 1, 1, 2, 0]), 1_000);
     holds("collector, compactor, reader", &bounds([1, 1, 1, 1], [2, 1, 1, 2, 1]), 1_000);
     let old = bounds([1, 1, 2, 0], [2, 1, 1, 3, 0]);
     holds("snapshots that name old segments", &Config { incremental: true, ..old }, 1_000);
@@ -44,7 +47,8 @@ fn compactors_and_readers() {
 #[test]
 fn larger_bounds() {
     if full() {
-        holds("everything twice", &bounds([1, 1, 2, 1], [3, 2, 2, 2, 1]), 1_000);
+        holds("2 compactors, collector, time", &bounds([1, 1, 2, 0], [2, 1, 1, 2, 0]), 1_000_000);
+        holds("2 writers, collector, compactor, reader", &bounds([2, 1, 1, 1], [2, 2, 1, 2, 1]), 1_000_000);
     }
 }
 
@@ -53,7 +57,7 @@ fn removals() -> Vec<Removal> {
     let snapshots = bounds([1, 1, 1, 0], [2, 1, 1, 2, 0]);
     let read = bounds([1, 1, 1, 1], [2, 1, 1, 2, 1]);
     let two = bounds([1, 0, 2, 0], [2, 2, 0, 2, 0]);
-    let old = Config { incremental: true, ..bounds([1, 1, 2, 0], [2, 1, 1, 3, 0]) };
+    let old = Config { incremental: true, ..bounds([1, 1, 2, 0], [0, 1, 1, 3, 0]) };
     vec![
         (&["upload_again_after_collect"], plain),
         (&["new_name_after_collect"], plain),

@@ -26,7 +26,20 @@ const NONE: Budget = Budget {
 type Removal = (&'static [&'static str], Config, &'static str);
 
 /// Rules that can be removed alone without a counterexample within the bounds, and why.
-const COVERED: &[(&str, &str)] = &[];
+const COVERED: &[(&str, &str)] = &[
+    (
+        "snapshot_hash_at_open",
+        "the snapshot's own entry lies above it, is not trimmed, and does not name the known hash: the pull refuses the store",
+    ),
+    (
+        "floor_before_chain_error",
+        "an entry that counts lies above the floor, and such an entry names the hash of the one before",
+    ),
+    (
+        "doubtful_rows_become_conflicts",
+        "the snapshot shows the row's document either equal to it, and it is dropped, or changed since, and that is a conflict",
+    ),
+];
 
 fn one(budget: Budget) -> Config {
     Config { budget, ..Config::default() }
@@ -55,6 +68,11 @@ fn trims(config: Config) -> Config {
     Config { compactors: 1, budget, ..config }
 }
 
+/// A store that was rolled back grows again.
+fn regrown(config: Config) -> Config {
+    Config { budget: Budget { edits: 1, ..config.budget }, ..config }
+}
+
 fn opening() -> Vec<Removal> {
     let rollback = two(Budget { edits: 2, rollbacks: 1, ..NONE });
     vec![
@@ -62,9 +80,9 @@ fn opening() -> Vec<Removal> {
         (&["checkpoint_hash"], rollback, "I10"),
         (&["missing_checkpoint_is_an_error"], rollback, "I10"),
         (&["floor_before_another_hash"], trims(two(Budget { edits: 2, ..NONE })), "I10"),
-        (&["snapshot_hash_at_open"], scene(Scene::RolledBackReader), "I10"),
-        (&["kept_hashes_agree"], scene(Scene::RolledBackReader), "I10"),
-        (&["snapshot_lists_my_attempt"], Config { kept_every: 2, ..scene(Scene::RolledBackWriter) }, "I10"),
+        (&["snapshot_hash_at_open"], regrown(scene(Scene::RolledBackReader)), "I10"),
+        (&["kept_hashes_agree"], regrown(scene(Scene::RolledBackReader)), "I10"),
+        (&["snapshot_lists_my_attempt"], Config { kept_every: 2, ..regrown(scene(Scene::RolledBackWriter)) }, "I10"),
     ]
 }
 
@@ -77,7 +95,7 @@ fn floor() -> Vec<Removal> {
         (&["head_time"], trims(two(Budget { edits: 1, ..NONE })), "I2"),
         (&["floor_check_of_found_entry"], scene(Scene::Stranger), "I6"),
         (&["floor_read_after_the_reply"], ahead, "I2"),
-        (&["bytes_before_the_floor_read"], scene(Scene::InFlight), "I6"),
+        (&["bytes_before_the_floor_read"], scene(Scene::InFlight), "I2"),
         (&["each_reply_has_its_own_time"], ahead, "I2"),
         (&["floor_check_after_late_reply"], trims(two(Budget { edits: 2, ..NONE })), "I2"),
         (&["floor_check_after_late_read_back"], trims(two(Budget { edits: 2, lost: 1, ..NONE })), "I2"),
@@ -104,12 +122,12 @@ fn committing() -> Vec<Removal> {
         (&["rows_of_the_attempt"], one(Budget { edits: 2, ..NONE }), "I4"),
         (&["one_transaction"], one(Budget { edits: 1, crashes: 1, ..NONE }), "I3"),
         (&["hash_identity"], copy, "I2"),
-        (&["new_id_for_a_clone"], compacts(copy), "I10"),
+        (&["new_id_for_a_clone"], trims(one(Budget { edits: 2, clones: 1, ..NONE })), "I10"),
         (&["equal_rows_are_dropped"], copy, "I3"),
         (&["earlier_rows_are_dropped_too"], compacts(shared(copy)), "I4"),
         (&["snapshot_lists_attempts"], shared(trims(two(Budget { edits: 2, lost: 1, ..NONE }))), "I4"),
         (&["snapshot_lists_hashes"], scene(Scene::Copies), "I2"),
-        (&["doubtful_rows_become_conflicts"], shared(compacts(restored)), "I3"),
+        (&["doubtful_rows_become_conflicts"], shared(trims(restored)), "I3"),
         (&["conflicts_are_told"], shared(two(Budget { edits: 2, ..NONE })), "I4"),
         (&["conflict_blocks_push"], shared(two(Budget { edits: 2, ..NONE })), "I4"),
     ]

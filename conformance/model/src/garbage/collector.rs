@@ -54,7 +54,8 @@ impl Config {
             Collecting::Append => {
                 let (mut next, at) = (world.clone(), world.length + 1);
                 next.append(Kind::Collect, 0);
-                let doing = if self.rules.roots_read_after_the_entry { Collecting::Entries } else { Collecting::Snapshots };
+                let doing =
+                    if self.rules.roots_read_after_the_entry { Collecting::Entries } else { Collecting::Snapshots };
                 out.add(|| format!("{me} appends the collect entry {at}"), set(&next, Collector { doing, at, ..mine }));
             }
             Collecting::Entries => {

@@ -122,7 +122,9 @@ impl World {
         let superseded = (!reigned).then_some(self.time);
         if reigned {
             let before = self.newest.checked_sub(1).and_then(|at| self.snapshots[usize::from(at)].as_mut());
-            before.into_iter().for_each(|before| before.superseded = Some(self.time));
+            if let Some(before) = before {
+                before.superseded = Some(self.time);
+            }
             self.newest = mine.covers;
         }
         let snapshot = Snapshot { segments: mine.segments, published: self.time, superseded, reigned };

@@ -16,8 +16,8 @@ pub struct Process {
     pub holding: bool,
     /// Until when, on its own clock.
     pub deadline: u8,
-    /// When it sent the create, on its own clock.
-    pub sent: u8,
+    /// When it first sent the create, on its own clock.
+    pub sent: Option<u8>,
     /// When it last listed the records, on its own clock.
     pub listed: u8,
     /// The record that it watches.
@@ -72,7 +72,7 @@ impl Process {
             token: 0,
             holding: false,
             deadline: 0,
-            sent: 0,
+            sent: None,
             listed: 0,
             watched: 0,
             first_look: 0,
@@ -85,7 +85,7 @@ impl Process {
     /// It has no lease (any more). What it does not need is forgotten, so that equal situations are equal states.
     fn let_go(&mut self) {
         (self.step, self.holding, self.token, self.deadline) = (Step::Looking, false, 0, 0);
-        (self.sent, self.listed) = (0, 0);
+        (self.sent, self.listed) = (None, 0);
     }
 }
 
@@ -140,7 +140,7 @@ impl Config {
         let highest = if self.rules.found_by_list { world.highest() } else { probe(world, process.known) };
         let known = if self.rules.found_by_list { 0 } else { highest };
         let wants = |process: &mut Process| {
-            (process.token, process.listed, process.sent, process.known) = (highest + 1, clock, clock, known);
+            (process.token, process.listed, process.known) = (highest + 1, clock, known);
             process.step = Step::Create { purpose: Purpose::Take, again: false };
         };
         let Some(record) = world.record(highest).filter(|record| record.held) else {
@@ -208,6 +208,7 @@ impl Config {
     fn create(&self, world: &World, which: usize, purpose: Purpose, again: bool, out: &mut Steps<World>) {
         let (me, number) = (name(which), world.process(which).token);
         let (what, next) = self.created_once(world, which, purpose, again);
+        let world = &sending(world, which);
         out.add(|| format!("{me} creates {number} to {purpose:?}: {what}"), next);
         let unknown = if self.rules.exists_is_read_back {
             Step::ReadBack(purpose)
@@ -231,8 +232,14 @@ impl Config {
     }
 
     /// A create whose reply arrives.
-    pub(super) fn created_once(&self, world: &World, which: usize, purpose: Purpose, again: bool) -> (&'static str, World) {
-        let (number, clock) = (world.process(which).token, world.clock(which));
+    pub(super) fn created_once(
+        &self,
+        world: &World,
+        which: usize,
+        purpose: Purpose,
+        again: bool,
+    ) -> (&'static str, World) {
+        let (number, clock, world) = (world.process(which).token, world.clock(which), &sending(world, which));
         if world.record(number).is_none() {
             let mut next = world.with(which, |it| it.step = Step::Created(purpose, clock));
             next.put(number, self.own(world, which, purpose));
@@ -267,13 +274,13 @@ impl Config {
         if late && world.highest() != number {
             return (format!("lists again: {number} is not the highest"), world.with(which, Process::let_go));
         }
-        let from = if self.rules.time_from_before_sending { process.sent } else { clock };
+        let from = process.sent.filter(|_| self.rules.time_from_before_sending).unwrap_or(clock);
         if from + TTL <= clock {
             return (format!("got {number} when its time was over"), world.with(which, Process::let_go));
         }
         let mut next = world.with(which, |it| {
             (it.step, it.holding, it.deadline) = (Step::Holding, true, from + TTL);
-            (it.sent, it.listed) = (0, 0);
+            (it.sent, it.listed) = (None, 0);
         });
         if number <= world.granted {
             next.broken = Some(Broken::new("I7", "a token was granted that is not above the last"));
@@ -287,7 +294,7 @@ impl Config {
         let go = |world: &World, purpose: Purpose, at_own: bool| {
             let token = if at_own { process.token } else { world.highest() } + 1;
             let next = world.with(which, |it| {
-                (it.token, it.sent, it.listed) = (token, clock, clock);
+                (it.token, it.sent, it.listed) = (token, None, clock);
                 it.holding = purpose == Purpose::Renew;
                 it.step = Step::Create { purpose, again: false };
             });
@@ -303,6 +310,12 @@ impl Config {
         let next = go(world, Purpose::Release, self.rules.release_at_own_plus_one);
         out.add(|| format!("{me} wants to release {}", process.token), next);
     }
+}
+
+/// Its time counts from here: before the first create of this record is sent.
+fn sending(world: &World, which: usize) -> World {
+    let clock = world.clock(which);
+    world.with(which, |it| it.sent = it.sent.or(Some(clock)))
 }
 
 /// The highest number that probing upwards from a known one finds.

@@ -66,6 +66,8 @@ pub enum Step {
     Ahead(Replies),
     /// Replies that do not count by themselves; the floor decides.
     Doubt(Replies),
+    /// The floor is below these: about to read the first once more. Used only where the rule against that is off.
+    ReadAgain(Replies),
     /// The next entry does not name the hash of the one before.
     Unchained,
     /// About to read the newest snapshot.

@@ -139,7 +139,8 @@ impl Config {
     fn settle_attempt(&self, world: &mut World, client: &mut Client, listed: Option<Entry>) -> u8 {
         let Some(Attempt { entry, .. }) = client.attempt.take() else { return 0 };
         let listed = listed.filter(|_| self.rules.snapshot_decides_below_the_floor);
-        let is_it = |it: Entry| if self.rules.snapshot_lists_hashes { it == entry } else { it.attempt >= entry.attempt };
+        let is_it =
+            |it: Entry| if self.rules.snapshot_lists_hashes { it == entry } else { it.attempt >= entry.attempt };
         if listed.is_some_and(is_it) {
             world.acknowledged |= entry.rows;
             client.outbox &= !entry.rows;

@@ -51,7 +51,10 @@ impl Config {
             Stage::Idle => return self.read_log(world, which, out),
             Stage::Append => {
                 let next = self.changed(&to(world, Stage::Publish), |it| self.append(it, mine.covers));
-                out.add(|| format!("{me} appends entry {}, the snapshot of 1 to {}", world.store.length + 1, mine.covers), next);
+                out.add(
+                    || format!("{me} appends entry {}, the snapshot of 1 to {}", world.store.length + 1, mine.covers),
+                    next,
+                );
             }
             Stage::Publish => self.publish(world, which, out),
             Stage::ReadBack => {
@@ -99,10 +102,16 @@ impl Config {
         published.store.snapshots |= 1 << covers;
         out.add(|| format!("compactor {which} creates snapshot {covers}"), published);
         if let Some(lost) = world.spend(|left| &mut left.lost) {
-            out.add(|| format!("compactor {which} creates snapshot {covers}: Unknown (it was not applied)"), go(&lost, known));
+            out.add(
+                || format!("compactor {which} creates snapshot {covers}: Unknown (it was not applied)"),
+                go(&lost, known),
+            );
             if let Some(mut late) = lost.spend(|left| &mut left.late) {
                 late.late_snapshots |= 1 << covers;
-                out.add(|| format!("compactor {which} creates snapshot {covers}: Unknown (it is on its way)"), go(&late, known));
+                out.add(
+                    || format!("compactor {which} creates snapshot {covers}: Unknown (it is on its way)"),
+                    go(&late, known),
+                );
             }
         }
     }

@@ -66,7 +66,9 @@ impl Config {
             out.add(|| format!("{me} creates {number}: Exists"), next);
         }
         self.lose_reply(world, who, "it was not applied", out);
-        let Some(lost) = world.spend(|left| &mut left.lost).and_then(|it| it.spend(|left| &mut left.late)) else { return };
+        let Some(lost) = world.spend(|left| &mut left.lost).and_then(|it| it.spend(|left| &mut left.late)) else {
+            return;
+        };
         if let Some(place) = lost.late.iter().position(Option::is_none) {
             let mut next = lost;
             next.late[place] = Some(entry);
@@ -89,7 +91,9 @@ impl Config {
 
     /// Without one transaction, a process may die when the checkpoint has moved and the outbox has not.
     fn torn_commit(&self, world: &World, who: usize, out: &mut Steps<World>) {
-        let Some(mut died) = world.spend(|left| &mut left.crashes).filter(|_| !self.rules.one_transaction) else { return };
+        let Some(mut died) = world.spend(|left| &mut left.crashes).filter(|_| !self.rules.one_transaction) else {
+            return;
+        };
         let outbox = died.client(who).outbox;
         self.commit(&mut died, who, None);
         died.update(who, |it| it.outbox = outbox);

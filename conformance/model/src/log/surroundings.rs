@@ -43,7 +43,9 @@ impl Config {
             Scene::Copies => {
                 world.made = 2;
                 let entry = attempt_of(0, 1, 0, 0b01);
-                world.update(0, |it| (it.outbox, it.counter, it.attempt) = (0b01, 1, Some(Attempt { entry, staged: 0 })));
+                world.update(0, |it| {
+                    (it.outbox, it.counter, it.attempt) = (0b01, 1, Some(Attempt { entry, staged: 0 }));
+                });
                 world.update(1, |it| (it.id, it.outbox) = (0, 0b10));
             }
         }
@@ -78,7 +80,9 @@ impl Config {
         match self.scene {
             Scene::InFlight => {
                 world.late[0] = Some(mine);
-                world.update(0, |it| (it.outbox, it.counter, it.attempt) = (0b010, 1, Some(Attempt { entry: mine, staged: 0 })));
+                world.update(0, |it| {
+                    (it.outbox, it.counter, it.attempt) = (0b010, 1, Some(Attempt { entry: mine, staged: 0 }));
+                });
             }
             Scene::Stranger => {
                 world.late[0] = Some(second(7, 1, 0b010));
@@ -131,7 +135,10 @@ impl Config {
         let next = if world.jumped { Some(world.clone()) } else { world.spend(|left| &mut left.jumps) };
         if let Some(mut next) = next {
             next.jumped = !world.jumped;
-            out.add(|| format!("the server's clock is {}", if world.jumped { "right again" } else { "far ahead" }), next);
+            out.add(
+                || format!("the server's clock is {}", if world.jumped { "right again" } else { "far ahead" }),
+                next,
+            );
         }
     }
 

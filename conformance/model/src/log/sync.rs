@@ -20,6 +20,7 @@ impl Config {
             Step::Pull => self.read(world, who, out),
             Step::Ahead(replies) => self.arrive(world, who, replies, out),
             Step::Doubt(replies) => self.doubt(world, who, replies, out),
+            Step::ReadAgain(replies) => self.read_again(world, who, replies, out),
             Step::Unchained => self.unchained(world, who, out),
             Step::Boot => {
                 let newest = world.store.newest();
@@ -169,20 +170,33 @@ impl Config {
         let next = self.changed(world, |it| {
             if newest >= client.next() {
                 it.update(who, |it| it.step = Step::Boot);
-            } else {
+            } else if self.rules.bytes_before_the_floor_read {
                 self.judge(it, who, replies, true);
+            } else {
+                it.update(who, |it| it.step = Step::ReadAgain(replies));
             }
         });
         let verdict = if newest >= client.next() { "trimmed beneath it" } else { "the reply counts" };
         out.add(|| format!("{me} lists the snapshots: newest {newest}, {verdict}"), next);
     }
 
+    fn read_again(&self, world: &World, who: usize, replies: Replies, out: &mut Steps<World>) {
+        let (me, client) = (name(who), world.client(who));
+        let first = self.answer(world, client.next());
+        let next = self.changed(world, |it| self.judge(it, who, Replies { first, ..replies }, true));
+        out.add(|| format!("{me} reads {} once more: {}", client.next(), told(first)), next);
+    }
+
     fn unchained(&self, world: &World, who: usize, out: &mut Steps<World>) {
         let (me, client, newest) = (name(who), world.client(who), world.store.newest());
         let trimmed = newest >= client.next() && self.rules.floor_before_chain_error;
-        let next = self.changed(world, |it| {
-            if trimmed { it.update(who, |it| it.step = Step::Boot) } else { self.refuse(it, who) }
-        });
+        let next =
+            self.changed(
+                world,
+                |it| {
+                    if trimmed { it.update(who, |it| it.step = Step::Boot) } else { self.refuse(it, who) }
+                },
+            );
         out.add(|| format!("{me} lists the snapshots because the chain is broken: newest {newest}"), next);
     }
 
@@ -209,8 +223,7 @@ impl Config {
                 if !counts {
                     return world.update(who, |it| it.step = Step::Doubt(replies));
                 }
-                let again = world.store.get(client.next()).filter(|_| cleared && !self.rules.bytes_before_the_floor_read);
-                if self.take(world, who, again.unwrap_or(entry)) {
+                if self.take(world, who, entry) {
                     self.judge(world, who, Replies { first: second, second: Reply::Unasked, ..replies }, cleared);
                 }
             }
@@ -259,7 +272,12 @@ impl Config {
 fn told(reply: Reply) -> String {
     match reply {
         Reply::Found(entry, time) => {
-            format!("attempt {} of client {} with {} (time {time})", entry.attempt, entry.client, super::told(entry.rows))
+            format!(
+                "attempt {} of client {} with {} (time {time})",
+                entry.attempt,
+                entry.client,
+                super::told(entry.rows)
+            )
         }
         Reply::Absent(time) => format!("nothing (time {time})"),
         Reply::Unasked | Reply::Waiting => "no reply".to_owned(),
