@@ -34,6 +34,8 @@ rules! {
     roots_read_after_the_entry,
     /// Only segments whose base is below the `collect` entry are deleted.
     base_below_the_collect,
+    /// They are read up to the head (else: up to the `collect` entry).
+    roots_reach_to_the_head,
     /// Entries from the floor on are roots.
     entries_are_roots,
     /// The newest snapshot is a root.
@@ -46,6 +48,8 @@ rules! {
     snapshots_obey_collects,
     /// A snapshot names older segments only if it chose them after the last `collect` before it.
     old_segments_are_chosen_again,
+    /// And only if no entry of a newer snapshot stands before it.
+    newest_entry_is_chosen_from,
     /// The first step of a snapshot is an entry that names its segments (else: it is only published).
     snapshot_entry_first,
     /// Nothing is trimmed before the snapshot is published.
@@ -88,7 +92,7 @@ pub struct Config {
     pub compactors: usize,
     /// Readers: 0 to 2.
     pub readers: usize,
-    /// Whether a snapshot names the segments of the one before again.
+    /// Whether there is a snapshot in the beginning, and one may name the segments of the one before again.
     pub incremental: bool,
 }
 
@@ -159,6 +163,15 @@ impl World {
         Some(world)
     }
 
+    /// Entry 1, and a snapshot of it.
+    fn begin_with_a_snapshot(&mut self) {
+        let segments = 1 << self.upload(1);
+        self.append(Kind::Changes, 0);
+        self.append(Kind::Snapshot, segments);
+        self.snapshots[0] = Some(Snapshot { segments, published: 0, superseded: None, reigned: true });
+        self.newest = 1;
+    }
+
     fn entry(&self, number: u8) -> Option<Entry> {
         self.log[usize::from(number) - 1]
     }
@@ -179,9 +192,14 @@ impl World {
         name
     }
 
+    /// The last entry of a kind, up to this number.
+    fn last(&self, kind: Kind, upto: u8) -> Option<u8> {
+        (1..=upto).rev().find(|&number| self.entry(number).is_some_and(|it| it.kind == kind))
+    }
+
     /// The last `collect` up to this number; 0 if there is none.
     fn last_collect(&self, upto: u8) -> u8 {
-        (1..=upto).rev().find(|&number| self.entry(number).is_some_and(|it| it.kind == Kind::Collect)).unwrap_or(0)
+        self.last(Kind::Collect, upto).unwrap_or(0)
     }
 
     /// The snapshot that covers this number exactly.
@@ -200,7 +218,7 @@ impl Model for Config {
     type State = World;
 
     fn start(&self) -> World {
-        World {
+        let mut world = World {
             time: 0,
             log: [None; LONGEST],
             length: 0,
@@ -216,7 +234,11 @@ impl Model for Config {
             readers: [Reader::IDLE; 2],
             left: self.budget,
             broken: None,
+        };
+        if self.incremental {
+            world.begin_with_a_snapshot();
         }
+        world
     }
 
     fn steps(&self, world: &World, out: &mut Steps<World>) {

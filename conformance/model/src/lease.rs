@@ -3,6 +3,7 @@
 //! The unit of time is one time-to-live. The lease guards nothing here: what is checked is that it is given to one at a time (I7), and
 //! that nobody who died makes another wait for longer than one time-to-live (I9).
 
+mod look;
 mod process;
 mod waiting;
 

@@ -95,7 +95,7 @@ fn floor() -> Vec<Removal> {
         (&["head_time"], trims(two(Budget { edits: 1, ..NONE })), "I2"),
         (&["floor_check_of_found_entry"], scene(Scene::Stranger), "I6"),
         (&["floor_read_after_the_reply"], ahead, "I2"),
-        (&["bytes_before_the_floor_read"], scene(Scene::InFlight), "I2"),
+        (&["bytes_before_the_floor_read"], scene(Scene::InFlight), "I6"),
         (&["each_reply_has_its_own_time"], ahead, "I2"),
         (&["floor_check_after_late_reply"], trims(two(Budget { edits: 2, ..NONE })), "I2"),
         (&["floor_check_after_late_read_back"], trims(two(Budget { edits: 2, lost: 1, ..NONE })), "I2"),

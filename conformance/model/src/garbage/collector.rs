@@ -59,9 +59,10 @@ impl Config {
                 out.add(|| format!("{me} appends the collect entry {at}"), set(&next, Collector { doing, at, ..mine }));
             }
             Collecting::Entries => {
-                let roots = self.roots_of_entries(world, mine.at);
+                let upto = if self.rules.roots_reach_to_the_head { world.length } else { mine.at };
+                let roots = self.roots_of_entries(world, upto);
                 let next = set(world, Collector { doing: Collecting::Snapshots, roots, ..mine });
-                out.add(|| format!("{me} reads the entries up to {}: {} are named", mine.at, told(roots)), next);
+                out.add(|| format!("{me} reads the entries up to {upto}: {} are named", told(roots)), next);
             }
             Collecting::Snapshots => {
                 let roots = mine.roots | self.roots_of_snapshots(world);

@@ -16,6 +16,8 @@ pub struct Compactor {
     pub checkpoint: u8,
     /// What its snapshot names.
     pub segments: u16,
+    /// Whether these are older segments, not its own.
+    pub chosen: bool,
 }
 
 /// Where a compaction is.
@@ -35,7 +37,8 @@ pub enum Compacting {
 
 impl Compactor {
     /// One that does nothing.
-    pub const IDLE: Self = Self { doing: Compacting::Idle, covers: 0, read_at: 0, checkpoint: 0, segments: 0 };
+    pub const IDLE: Self =
+        Self { doing: Compacting::Idle, covers: 0, read_at: 0, checkpoint: 0, segments: 0, chosen: false };
 }
 
 impl Config {
@@ -55,15 +58,22 @@ impl Config {
     fn choose(&self, world: &World, which: usize, out: &mut Steps<World>) {
         let mine = world.compactors[which];
         let doing = if self.rules.snapshot_entry_first { Compacting::Append } else { Compacting::Publish };
-        if let Some(before) = world.snapshot(world.newest).filter(|_| self.incremental) {
-            let next = set(world, which, Compactor { doing, segments: before.segments, ..mine });
+        if let Some(before) = world.snapshot(world.newest).filter(|it| self.may_choose(world, it)) {
+            let next = set(world, which, Compactor { doing, segments: before.segments, chosen: true, ..mine });
             let what = told(before.segments);
-            return out.add(|| format!("compactor {which} chooses {what} of snapshot {} again", world.newest), next);
+            out.add(|| format!("compactor {which} chooses {what} of snapshot {} again", world.newest), next);
         }
         let mut next = world.clone();
         let name = next.upload(mine.checkpoint);
-        next.compactors[which] = Compactor { doing, segments: 1 << name, ..mine };
+        next.compactors[which] = Compactor { doing, segments: 1 << name, chosen: false, ..mine };
         out.add(|| format!("compactor {which} puts s{name}, based on {}", mine.checkpoint), next);
+    }
+
+    /// Whether the segments of the newest snapshot may be named again.
+    fn may_choose(&self, world: &World, newest: &Snapshot) -> bool {
+        let last = world.last(Kind::Snapshot, world.length).and_then(|number| world.entry(number));
+        let next = last.is_some_and(|last| last.segments != newest.segments);
+        self.incremental && !(next && self.rules.newest_entry_is_chosen_from)
     }
 
     fn append_snapshot(&self, world: &World, which: usize, out: &mut Steps<World>) {
@@ -86,8 +96,10 @@ impl Config {
     fn must_begin_again(&self, world: &World, mine: Compactor) -> bool {
         let seen = world.last_collect(world.length);
         let own = bits(mine.segments).any(|name| seen > world.bases[usize::from(name)]);
-        if self.incremental && world.newest != 0 {
+        if mine.chosen {
+            let newer = world.last(Kind::Snapshot, world.length).is_some_and(|number| number > mine.checkpoint);
             self.rules.old_segments_are_chosen_again && seen > mine.checkpoint
+                || self.rules.newest_entry_is_chosen_from && newer
         } else {
             self.rules.snapshots_obey_collects && own
         }
@@ -145,7 +157,7 @@ fn begin(world: &World, which: usize, out: &mut Steps<World>) {
     }
     if let Some(next) = world.spend(|left| &mut left.snapshots) {
         let (doing, read_at) = (Compacting::Upload, world.time);
-        let compactor = Compactor { doing, covers, read_at, checkpoint: covers, segments: 0 };
+        let compactor = Compactor { doing, covers, read_at, checkpoint: covers, segments: 0, chosen: false };
         out.add(|| format!("compactor {which} reads the log up to {covers}"), set(&next, which, compactor));
     }
 }

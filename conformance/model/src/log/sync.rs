@@ -183,7 +183,10 @@ impl Config {
     fn read_again(&self, world: &World, who: usize, replies: Replies, out: &mut Steps<World>) {
         let (me, client) = (name(who), world.client(who));
         let first = self.answer(world, client.next());
-        let next = self.changed(world, |it| self.judge(it, who, Replies { first, ..replies }, true));
+        let next = self.changed(world, |it| match first {
+            Reply::Found(..) => self.judge(it, who, Replies { first, ..replies }, true),
+            _ => it.update(who, |it| it.step = Step::Pull),
+        });
         out.add(|| format!("{me} reads {} once more: {}", client.next(), told(first)), next);
     }
 
