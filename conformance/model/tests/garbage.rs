@@ -12,10 +12,16 @@ const LIMIT: usize = 3_000_000;
 type Removal = (&'static [&'static str], Config);
 
 /// Rules that can be removed alone without a counterexample within the bounds, and why.
-const COVERED: &[(&str, &str)] = &[(
-    "newest_snapshot_is_a_root",
-    "the entry of its first step lies above it, so above the floor, and names the same segments",
-)];
+const COVERED: &[(&str, &str)] = &[
+    (
+        "newest_snapshot_is_a_root",
+        "the entry of its first step lies above it, so above the floor, and names the same segments",
+    ),
+    (
+        "old_segments_are_chosen_again",
+        "what the last snapshot entry names stays a root: the two rules about newer entries and about the head suffice",
+    ),
+];
 
 fn bounds(who: [usize; 4], times: [u8; 5]) -> Config {
     let [writing, collectors, compactors, readers] = who;
@@ -41,7 +47,7 @@ fn compactors_and_readers() {
     holds("2 compactors, collector", &bounds([1, 1, 2, 0], [1, 1, 1, 2, 0]), 450_000);
     holds("collector, compactor, reader", &bounds([1, 1, 1, 1], [2, 1, 1, 2, 1]), 1_000_000);
     let old = bounds([0, 1, 2, 0], [2, 0, 1, 2, 0]);
-    holds("2 compactors that may name old segments", &Config { incremental: true, ..old }, 1_000);
+    holds("2 compactors that may name old segments", &Config { incremental: true, ..old }, 900_000);
 }
 
 #[test]

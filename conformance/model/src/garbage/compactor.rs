@@ -58,7 +58,7 @@ impl Config {
     fn choose(&self, world: &World, which: usize, out: &mut Steps<World>) {
         let mine = world.compactors[which];
         let doing = if self.rules.snapshot_entry_first { Compacting::Append } else { Compacting::Publish };
-        if let Some(before) = world.snapshot(world.newest).filter(|it| self.may_choose(world, it)) {
+        if let Some(before) = world.snapshot(world.newest).filter(|it| self.may_choose(world, *it)) {
             let next = set(world, which, Compactor { doing, segments: before.segments, chosen: true, ..mine });
             let what = told(before.segments);
             out.add(|| format!("compactor {which} chooses {what} of snapshot {} again", world.newest), next);
@@ -70,7 +70,7 @@ impl Config {
     }
 
     /// Whether the segments of the newest snapshot may be named again.
-    fn may_choose(&self, world: &World, newest: &Snapshot) -> bool {
+    fn may_choose(&self, world: &World, newest: Snapshot) -> bool {
         let last = world.last(Kind::Snapshot, world.length).and_then(|number| world.entry(number));
         let next = last.is_some_and(|last| last.segments != newest.segments);
         self.incremental && !(next && self.rules.newest_entry_is_chosen_from)
