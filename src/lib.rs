@@ -32,7 +32,7 @@ mod platform;
 pub use longshore_core::*;
 
 #[cfg(feature = "fs")]
-pub use longshore_fs::Fs;
+pub use longshore_fs::{Fs, replicated_by};
 #[cfg(feature = "sqlite")]
 pub use longshore_replica::{Bodies, Builder as SqliteBuilder, DocumentInfo, SqliteReplica, Synchronous};
 
