@@ -56,7 +56,7 @@ pub(crate) fn holds_store(folder: &Path) -> bool {
 
 /// Refuses a place where a new store would lie among files of the user's.
 pub(crate) fn refuse_strangers(url: &str) -> Result<()> {
-    let Some(store) = store_path(url).map(|path| resolved(&path)) else { return Ok(()) };
+    let Some(store) = longshore::file_url_path(url).map(|path| resolved(&path)) else { return Ok(()) };
     let refuse = |what: String| Err(Failure::new(Exit::Usage, url, what));
     if let Some(above) = store.ancestors().find(|folder| Config::exists(folder)) {
         return refuse(format!(
@@ -99,7 +99,7 @@ fn may_lie_in_store(name: &str) -> bool {
 
 /// Refuses a store inside the folder, the folder inside the store, and state where either would sync it.
 pub(crate) fn refuse_nesting(folder: &Path, url: &str) -> Result<()> {
-    let Some(store) = store_path(url).map(|path| resolved(&path)) else { return Ok(()) };
+    let Some(store) = longshore::file_url_path(url).map(|path| resolved(&path)) else { return Ok(()) };
     let what = if store == folder {
         "is the store's own folder; choose another place for the store"
     } else if store.starts_with(folder) {
@@ -110,31 +110,6 @@ pub(crate) fn refuse_nesting(folder: &Path, url: &str) -> Result<()> {
         return Ok(());
     };
     Err(Failure::new(Exit::Usage, folder.display(), what))
-}
-
-/// The path of a `file` address.
-pub(crate) fn store_path(url: &str) -> Option<PathBuf> {
-    let rest = url.strip_prefix("file://")?;
-    let path = rest.strip_prefix("localhost").unwrap_or(rest);
-    Some(PathBuf::from(decoded(path)))
-}
-
-fn decoded(text: &str) -> String {
-    let (mut bytes, mut rest) = (Vec::with_capacity(text.len()), text.as_bytes());
-    while let Some((first, tail)) = rest.split_first() {
-        let digits = tail.get(..2).and_then(|pair| std::str::from_utf8(pair).ok());
-        match digits.and_then(|pair| u8::from_str_radix(pair, 16).ok()) {
-            Some(byte) if *first == b'%' => {
-                bytes.push(byte);
-                rest = &tail[2..];
-            }
-            _ => {
-                bytes.push(*first);
-                rest = tail;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// The path without links, as far as it exists.
@@ -160,11 +135,5 @@ mod tests {
         let failure = refuse_password("https://anna:secret@host/dav").unwrap_err();
         assert!(failure.exit == Exit::Usage && !failure.to_string().contains("secret"), "{failure}");
         assert!(refuse_password("file:///home/a@b").is_ok());
-    }
-
-    #[test]
-    fn a_store_path_is_decoded() {
-        assert_eq!(store_path("file:///a%20b/c"), Some(PathBuf::from("/a b/c")));
-        assert_eq!(store_path("https://host/c"), None);
     }
 }

@@ -88,7 +88,7 @@ impl Failure {
             return Self::new(exit_of(error.kind()), if key.is_empty() { "longshore" } else { key }, what);
         }
         // The path of a folder stands in its address.
-        let root = crate::address::store_path(url).is_some_and(|path| path.as_os_str() == key);
+        let root = longshore::file_url_path(url).is_some_and(|path| path.as_os_str() == key);
         let object = if key.is_empty() || root { url.to_owned() } else { format!("{url}: {key}") };
         Self::new(exit_of(error.kind()), object, what)
     }

@@ -8,18 +8,22 @@ mod support;
 
 use std::process::Command;
 
-use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use libtest_mimic::{Arguments, Completion, Trial};
 use support::{Ended, Place, as_nobody, longshore, platform};
 
+/// What is shown with such a user.
+type Case = fn(Nobody);
+
+const CASES: [(&str, Case); 4] = [
+    ("an_unreadable_file_is_named_and_the_rest_goes_on", an_unreadable_file_is_named_and_the_rest_goes_on),
+    ("an_unreadable_root_is_an_error", an_unreadable_root_is_an_error),
+    ("a_store_that_cannot_be_read_is_remembered", a_store_that_cannot_be_read_is_remembered),
+    ("doctor_finds_a_store_that_cannot_be_written", doctor_finds_a_store_that_cannot_be_written),
+];
+
 fn main() {
-    let cases: [(&str, fn(Nobody)); 4] = [
-        ("an_unreadable_file_is_named_and_the_rest_goes_on", an_unreadable_file_is_named_and_the_rest_goes_on),
-        ("an_unreadable_root_is_an_error", an_unreadable_root_is_an_error),
-        ("a_store_that_cannot_be_read_is_remembered", a_store_that_cannot_be_read_is_remembered),
-        ("doctor_finds_a_store_that_cannot_be_written", doctor_finds_a_store_that_cannot_be_written),
-    ];
-    let trials = cases.map(|(name, case)| Trial::ignorable_test(name, move || run(case))).into();
-    libtest_mimic::run(&Arguments::from_args(), trials).exit();
+    let trials = CASES.map(|(name, case)| Trial::ignorable_test(name, move || Ok(run(case))));
+    libtest_mimic::run(&Arguments::from_args(), trials.into()).exit();
 }
 
 /// Two devices in step, and the command as a user for whom permissions count.
@@ -34,7 +38,7 @@ impl Nobody {
     }
 }
 
-fn run(case: fn(Nobody)) -> Result<Completion, Failed> {
+fn run(case: Case) -> Completion {
     let place = Place::with(&["one", "two"]);
     place.write("one/kept.txt", "kept");
     place.write("one/folder/kept too.txt", "kept too");
@@ -44,9 +48,9 @@ fn run(case: fn(Nobody)) -> Result<Completion, Failed> {
     match as_nobody(&place) {
         Ok(command) => {
             case(Nobody { place, command });
-            Ok(Completion::Completed)
+            Completion::Completed
         }
-        Err(why) => Ok(Completion::ignored_with(why)),
+        Err(why) => Completion::ignored_with(why),
     }
 }
 

@@ -56,7 +56,7 @@ fn harness(url: &str) -> Harness {
         let storage = longshore::open_storage(&at);
         async move { storage }
     });
-    let Some(missing) = address::store_path(url).map(|path| path.join("conformance-no-such-folder")) else {
+    let Some(missing) = longshore::file_url_path(url).map(|path| path.join("conformance-no-such-folder")) else {
         return harness;
     };
     harness.missing_root(move |_| {

@@ -57,7 +57,7 @@ fn open(url: &str) -> Answer<Arc<dyn Storage>> {
 
 /// What the place of a folder says about it.
 fn mount(url: &str) -> Option<Finding> {
-    let folder = address::store_path(url)?;
+    let folder = longshore::file_url_path(url)?;
     let why = mounts::shared_otherwise(&address::resolved(&folder))?;
     let text = format!("the folder lies {why}: other machines may see it late, or see another one");
     Some(Finding { topic: "mount", health: Health::Warning, text })

@@ -160,7 +160,7 @@ fn tell(folder: &Path, store: &Store, json: bool) {
 
 /// Opens the place; makes its last folder if it may be made.
 fn storage(args: &Init, made: &mut Made) -> Result<Arc<dyn Storage>> {
-    if let Some(path) = address::store_path(&args.url) {
+    if let Some(path) = longshore::file_url_path(&args.url) {
         made.will_make(&path);
     }
     let opened = if args.join { longshore::open_storage(&args.url) } else { longshore::create_storage(&args.url) };
@@ -213,7 +213,7 @@ fn state(folder: &Path, args: &Init, made: &mut Made) -> Result<Option<PathBuf>>
     if state.starts_with(folder) || folder.starts_with(&state) {
         return refuse("the state and the files must not lie in each other; choose another place for the state");
     }
-    if address::store_path(&args.url).is_some_and(|store| state.starts_with(address::resolved(&store))) {
+    if longshore::file_url_path(&args.url).is_some_and(|store| state.starts_with(address::resolved(&store))) {
         return refuse("the state must not lie in the store; choose another place for the state");
     }
     if let Some(kind) = mounts::shared_otherwise(&state) {
