@@ -37,8 +37,11 @@ impl OwnDatabase {
     async fn open(app: AppStore, beside: SqliteReplica) -> Result<Self> {
         let own = Self { app: Mutex::new(app), beside };
         let mut app = own.app.lock().await;
-        for id in own.beside.list(None, usize::MAX).await? {
-            own.refresh(&mut app, &id).await?;
+        // What either store has: a document that is only in the app's was deleted meanwhile.
+        let mut ids = own.beside.list(None, usize::MAX).await?;
+        ids.extend(app.documents.keys().cloned());
+        for id in &ids {
+            own.refresh(&mut app, id).await?;
         }
         drop(app);
         Ok(own)
@@ -147,9 +150,9 @@ impl Replica for OwnDatabase {
     }
 }
 
-async fn device(folder: &std::path::Path, name: &str) -> Result<(Arc<OwnDatabase>, Client)> {
+async fn device(folder: &std::path::Path, name: &str, app: AppStore) -> Result<(Arc<OwnDatabase>, Client)> {
     let beside = SqliteReplica::open(folder.join(name)).await?;
-    let own = Arc::new(OwnDatabase::open(AppStore::default(), beside).await?);
+    let own = Arc::new(OwnDatabase::open(app, beside).await?);
     let server = longshore::create(&longshore::file_url(&folder.join("store")))?;
     let client = Client::builder(server, own.clone()).build();
     Ok((own, client))
@@ -158,8 +161,8 @@ async fn device(folder: &std::path::Path, name: &str) -> Result<(Arc<OwnDatabase
 #[tokio::main]
 async fn main() -> Result<()> {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
-    let (laptop, laptop_client) = device(folder.path(), "laptop.db").await?;
-    let (phone, phone_client) = device(folder.path(), "phone.db").await?;
+    let (laptop, laptop_client) = device(folder.path(), "laptop.db", AppStore::default()).await?;
+    let (phone, phone_client) = device(folder.path(), "phone.db", AppStore::default()).await?;
     let id = DocumentId::new("note")?;
 
     // The careful app: store, then queue.
@@ -185,8 +188,16 @@ async fn main() -> Result<()> {
     laptop.write(Change::put(Document::new("note", "third")?)).await;
     laptop_client.sync().await?;
     drop((laptop, laptop_client));
-    let (laptop, _) = device(folder.path(), "laptop.db").await?;
+    let (laptop, _) = device(folder.path(), "laptop.db", AppStore::default()).await?;
     assert_eq!(laptop.read(&id).await, Some("third".into()));
+
+    // A crash just before the app's store was told of a deletion: it still has the document when it comes back.
+    let mut behind = AppStore::default();
+    let gone = Document::new("gone", "deleted elsewhere")?;
+    behind.documents.insert(gone.id.clone(), Some(gone.clone()));
+    drop(laptop);
+    let (laptop, _) = device(folder.path(), "laptop.db", behind).await?;
+    assert_eq!((laptop.read(&gone.id).await, laptop.read(&id).await), (None, Some("third".into())));
     println!("both stores agree, and no write was lost between store and queue");
     Ok(())
 }

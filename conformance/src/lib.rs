@@ -27,6 +27,7 @@
 //! | [`report`] | the outcome as a table, as JSON and as `JUnit` XML |
 //! | [`doctor`] | whether a store can hold data safely, answered in seconds |
 //! | `proxy` | breaks connections on demand, for adapters that speak HTTP (feature `network`) |
+//! | [`faults`] | wrappers whose calls fail as networks, servers and processes do |
 //! | [`clock`] | the runtime that cases give to servers and clients: its waits take no time |
 //!
 //! The suite follows semantic versions: a case that is new in a minor release warns until the next one, and fails from then on
@@ -36,10 +37,15 @@ pub mod case;
 mod cases;
 pub mod clock;
 pub mod context;
+#[cfg(feature = "crash")]
+mod crash;
 pub mod doctor;
+pub mod faults;
 pub mod harness;
 mod litter;
 mod place;
+#[cfg(feature = "crash")]
+mod platform;
 #[cfg(feature = "network")]
 pub mod proxy;
 pub mod report;

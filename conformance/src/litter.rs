@@ -12,7 +12,7 @@ pub(crate) async fn objects(storage: &dyn Storage, folder: &Folder) -> Result<Ve
     let (mut found, mut left) = (Vec::new(), vec![folder.clone()]);
     while let Some(folder) = left.pop() {
         for name in names(storage, &folder).await? {
-            if name == ObjectKey::DATA || holds_objects(&folder) {
+            if (name == ObjectKey::DATA && !holds_names(&folder)) || holds_objects(&folder) {
                 found.push(folder.object(&name)?);
             } else {
                 left.push(folder.join(&name)?);
@@ -26,6 +26,12 @@ pub(crate) async fn objects(storage: &dyn Storage, folder: &Folder) -> Result<Ve
 /// `segments`.
 fn holds_objects(folder: &Folder) -> bool {
     folder.as_str().rsplit('/').nth(1) == Some("segments")
+}
+
+/// Metadata may have the name `data`, and then it is a folder.
+fn holds_names(folder: &Folder) -> bool {
+    let mut parts = folder.as_str().rsplit('/');
+    parts.next() == Some("meta") && parts.nth(1) == Some("domains")
 }
 
 /// All names in a folder.

@@ -87,6 +87,8 @@ impl Suite {
 
     /// As [`run`](Self::run), and tells of each case when it ends.
     pub fn run_with(mut self, mut tell: impl FnMut(&CaseReport)) -> Result<Vec<CaseReport>> {
+        #[cfg(feature = "crash")]
+        crate::crash::act_if_child(&self.harness);
         let run = self.begin()?;
         let mut reports = Vec::new();
         for (at, case) in Self::cases().into_iter().enumerate() {

@@ -19,6 +19,8 @@ use crate::verdict::Verdict;
 /// | `LONGSHORE_SEED` | the seed that a failure printed |
 /// | `LONGSHORE_REQUIRE` | groups, with commas between: the run fails if nothing was shown of one |
 pub fn run(harness: Harness) -> ExitCode {
+    #[cfg(feature = "crash")]
+    crate::crash::act_if_child(&harness);
     try_run(harness).unwrap_or_else(|why| {
         eprintln!("conformance: {why}");
         ExitCode::from(2)

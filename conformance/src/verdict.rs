@@ -36,6 +36,12 @@ impl Failure {
         &self.seen
     }
 
+    /// Says where it was seen.
+    pub(crate) fn within(mut self, place: impl fmt::Display) -> Self {
+        self.seen = format!("{place}: {}", self.seen);
+        self
+    }
+
     pub(crate) fn verdict(self, rule: Rule) -> Verdict {
         if self.ignored {
             return Verdict::Ignored(self.seen);

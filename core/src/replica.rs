@@ -168,12 +168,21 @@ impl fmt::Debug for Attempt {
 }
 
 /// What a replica remembers for the engine.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Loaded {
     /// The engine's own state, as the last [`Step::State`] gave it; none before the first.
     pub state: Option<Bytes>,
     /// The attempt whose outcome is open, if there is one.
     pub attempt: Option<Attempt>,
+}
+
+impl fmt::Debug for Loaded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Loaded")
+            .field("state", &self.state.as_ref().map(Bytes::len))
+            .field("attempt", &self.attempt)
+            .finish()
+    }
 }
 
 /// A document's newest outbox row.
@@ -257,7 +266,7 @@ pub struct Conflict {
 }
 
 /// What the app decides about a conflict.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Answer {
     /// Push the local version over the remote one.
@@ -280,9 +289,23 @@ pub enum Answer {
     Later,
 }
 
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::KeepLocal => f.write_str("KeepLocal"),
+            Self::TakeRemote => f.write_str("TakeRemote"),
+            Self::Merge { revision, body } => {
+                f.debug_struct("Merge").field("revision", revision).field("bytes", &body.len()).finish()
+            }
+            Self::KeepBoth { copy } => f.debug_struct("KeepBoth").field("copy", copy).finish(),
+            Self::Later => f.write_str("Later"),
+        }
+    }
+}
+
 /// One part of a [`Batch`]. Of one document there may be several `Settle`, and behind them one `Store` or `Conflict`: do them in
 /// their order.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum Step {
     /// The engine's own state; it replaces the last.
@@ -331,6 +354,29 @@ pub enum Step {
     Commit,
     /// The open attempt will never be in the log. Its rows stay. No attempt is open any more.
     Abandon,
+}
+
+impl fmt::Debug for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::State(state) => write!(f, "State({} bytes)", state.len()),
+            Self::Store { change, sequence } => {
+                f.debug_struct("Store").field("change", change).field("sequence", sequence).finish()
+            }
+            Self::Settle { id, row, base } => {
+                f.debug_struct("Settle").field("id", id).field("row", row).field("base", base).finish()
+            }
+            Self::Conflict { change, sequence } => {
+                f.debug_struct("Conflict").field("change", change).field("sequence", sequence).finish()
+            }
+            Self::Answer { id, row, answer } => {
+                f.debug_struct("Answer").field("id", id).field("row", row).field("answer", answer).finish()
+            }
+            Self::Journal(attempt) => f.debug_tuple("Journal").field(attempt).finish(),
+            Self::Commit => f.write_str("Commit"),
+            Self::Abandon => f.write_str("Abandon"),
+        }
+    }
 }
 
 /// Steps that become durable together.

@@ -124,6 +124,26 @@ fn a_large_push_is_one_create_and_its_segments() {
     }
 }
 
+/// Documents that compress to nearly nothing: readers hold a segment whole, so it is closed at 64 MiB before compression, and that
+/// is what requests follow from (docs/adr/0010).
+#[test]
+fn what_compresses_well_is_cut_by_what_it_was_before() {
+    for (mebibytes, expected) in [(8, 0), (9, 1), (64, 1), (65, 2), (200, 4)] {
+        let (world, mut a, _) = pair(true);
+        let body = Bytes::from(vec![b'x'; 1 << 20]);
+        let documents = (0..mebibytes).map(|n| Document::new(format!("flat/{n}"), body.clone()).unwrap());
+        a.put_many(documents.collect());
+        let before = a.sync_bytes();
+        let push = cost(&mut a);
+        assert_eq!(segments(&world), expected, "for {mebibytes} MiB");
+        assert!(a.sync_bytes() - before < 1 << 20, "{mebibytes} MiB compress well");
+        assert!(push.within(2 + expected, 2 + expected.div_ceil(3)), "{push:?} for {mebibytes} MiB");
+        let first = cost(&mut world.device("c"));
+        // The store has a small commit before this one.
+        assert!(first.within(5 + 2 + expected, 4 + expected.div_ceil(4)), "{first:?} for {mebibytes} MiB");
+    }
+}
+
 #[test]
 fn pulling_k_small_commits_takes_2k_and_2_requests() {
     for k in [1, 2, 3, 7, 8, 10, 20, 63, 100, 300] {
@@ -184,4 +204,19 @@ fn the_floor_is_one_request() {
     let (calls, time) = (a.storage.calls(), world.sim.millis());
     world.sim.run(server.floor(), || false).unwrap().unwrap();
     assert_eq!((a.storage.calls() - calls, world.sim.millis() - time), (1, 1));
+}
+
+/// Who looks first and then does just that reads the log twice, and no more of it than there is.
+#[test]
+fn a_plan_and_its_sync_are_a_look_each() {
+    let (world, a, mut b) = pair(true);
+    commit(&mut b, 1);
+    let before = a.storage.calls();
+    let client = a.new_client(true);
+    let plan = world.sim.run(client.plan(), || false).unwrap().unwrap();
+    let planned = a.storage.calls() - before;
+    assert_eq!((plan.pull.len(), planned), (1, 7), "opening and poll, the entry, the two numbers behind it, the floor");
+    world.sim.run(client.sync_planned(&plan), || false).unwrap().unwrap();
+    let synced = a.storage.calls() - before - planned;
+    assert_eq!(synced, 7, "the poll, that look once more, and the pull");
 }

@@ -143,3 +143,20 @@ fn breaking_a_lease_frees_it() {
     world.sim.run(b.new_client(false).break_lease(), || false).unwrap().unwrap();
     granted(lock(&world, &b, &LockRequest::new("mine")));
 }
+
+/// A renewal is interrupted after it landed, and sent again much later. Others have seen its record since it landed, so it ends
+/// when they may take it over: the second call must not count its time anew.
+#[test]
+fn a_renewal_that_is_sent_again_counts_from_its_first_time() {
+    let (world, a, b) = initialised();
+    let first = granted(lock(&world, &a, &LockRequest::new("x").with_ttl(TTL)));
+    let client = a.new_client(false);
+    let renew = || world.sim.run(client.renew(&first), || false).unwrap().unwrap();
+    drop(renew());
+    let seen = held(lock(&world, &b, &LockRequest::new("y"))).sighting;
+    world.sim.advance(TTL.checked_sub(Duration::from_millis(1)).unwrap());
+    let again = renew();
+    world.sim.advance(Duration::from_millis(1));
+    let second = granted(lock(&world, &b, &LockRequest::new("y").with_sighting(Some(seen))));
+    assert!(again.expired(world.sim.runtime().now()), "{again:?} overlaps {second:?}");
+}

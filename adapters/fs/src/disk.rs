@@ -73,7 +73,6 @@ pub(crate) trait OldFile: Send {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Seen {
     pub(crate) folder: bool,
-    pub(crate) size: u64,
     pub(crate) modified: SystemTime,
 }
 

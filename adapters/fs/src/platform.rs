@@ -53,7 +53,7 @@ fn readable(file: File) -> io::Result<Box<dyn OldFile>> {
 }
 
 fn seen(metadata: &std::fs::Metadata) -> io::Result<Seen> {
-    Ok(Seen { folder: metadata.is_dir(), size: metadata.len(), modified: metadata.modified()? })
+    Ok(Seen { folder: metadata.is_dir(), modified: metadata.modified()? })
 }
 
 /// Says clearly what it means that the root itself could not be opened.

@@ -10,12 +10,17 @@ use crate::errors::{not_applied, unknown};
 use crate::place::Place;
 use crate::store::{Store, server_time};
 
+/// Bytes of one read.
+const PIECE: usize = 256 << 10;
+
 /// A `put` under way: a temporary file that nobody sees.
 pub(crate) struct Upload {
     target: Place,
     temporary: Place,
     file: Box<dyn NewFile>,
     len: u64,
+    /// Of what was written so far.
+    hash: blake3::Hasher,
 }
 
 impl fmt::Debug for Upload {
@@ -35,7 +40,7 @@ impl Store {
         let folder = target.parent();
         let temporary = folder.temporary()?;
         let file = self.make_in(&folder, || self.disk.make_file(&temporary))?;
-        Ok(Upload { target, temporary, file, len: 0 })
+        Ok(Upload { target, temporary, file, len: 0, hash: blake3::Hasher::new() })
     }
 
     /// Writes the next piece; a failure leaves nothing.
@@ -45,6 +50,7 @@ impl Store {
             return Err(not_applied(error));
         }
         upload.len += bytes.len() as u64;
+        upload.hash.update(bytes);
         Ok(upload)
     }
 
@@ -65,24 +71,40 @@ impl Store {
         };
         // Windows renames no open file.
         drop(upload.file);
-        self.reveal(&upload.temporary, &upload.target, upload.len)?;
+        self.reveal(&upload.temporary, &upload.target)?;
+        self.read_all_back(&upload.target, upload.len, upload.hash.finalize())?;
         self.sweep(&upload.target.parent());
         Ok(Reply { value: (), time: server_time(time) })
     }
 
-    fn reveal(&self, temporary: &Place, target: &Place, len: u64) -> Result<()> {
+    fn reveal(&self, temporary: &Place, target: &Place) -> Result<()> {
         let folder = target.parent();
         if let Err(error) = self.disk.rename(&folder, temporary.name(), target.name()) {
             self.discard(temporary);
             return Err(unknown(error));
         }
-        self.disk.sync_folder(&folder).map_err(unknown)?;
-        let seen = self.disk.look(target).map_err(unknown)?;
-        if seen.size == len && !seen.folder {
+        self.disk.sync_folder(&folder).map_err(unknown)
+    }
+
+    fn read_all_back(&self, target: &Place, len: u64, written: blake3::Hash) -> Result<()> {
+        let (size, stored) = self.hash_of(target).map_err(unknown)?;
+        if (size, stored) == (len, written) {
             return Ok(());
         }
-        Err(Error::new(ErrorKind::Corrupt, "the stored file has another length than was written: check the device")
-            .with_expected(len, seen.size)
-            .with_outcome(Outcome::Unknown))
+        let what = "the file system gave back other bytes than it was given: check the device";
+        Err(Error::new(ErrorKind::Corrupt, what).with_outcome(Outcome::Unknown))
+    }
+
+    fn hash_of(&self, file: &Place) -> io::Result<(u64, blake3::Hash)> {
+        let mut file = self.disk.open_file(file)?;
+        let (size, mut hash, mut at) = (file.size()?, blake3::Hasher::new(), 0);
+        let mut piece = vec![0; PIECE];
+        while at < size {
+            let len = usize::try_from(size - at).unwrap_or(PIECE).min(PIECE);
+            file.read(at, &mut piece[..len])?;
+            hash.update(&piece[..len]);
+            at += len as u64;
+        }
+        Ok((size, hash.finalize()))
     }
 }

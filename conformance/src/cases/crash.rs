@@ -1,7 +1,45 @@
 //! Processes that are killed.
 
-use crate::case::Case;
+#[cfg(feature = "crash")]
+mod rounds;
+
+use futures::future::FutureExt as _;
+
+use crate::case::{Case, Group, Need, Rule};
+#[cfg(not(feature = "crash"))]
+use crate::{Context, Failure};
 
 pub(super) fn cases() -> Vec<Case> {
-    Vec::new()
+    vec![
+        case("crash::in_the_middle_of_a_push", Rule::Invariant(3), |cx| in_a_push(cx).boxed()),
+        case("crash::in_the_middle_of_a_pull", Rule::Invariant(5), |cx| in_a_pull(cx).boxed()),
+        case("crash::with_the_lease", Rule::Invariant(9), |cx| with_the_lease(cx).boxed()),
+    ]
+}
+
+fn case(name: &'static str, rule: Rule, run: crate::case::CaseFn) -> Case {
+    Case::new(name, Group::Crash, rule, run).needs(&[Need::OtherProcess])
+}
+
+#[cfg(feature = "crash")]
+use rounds::{in_a_pull, in_a_push, with_the_lease};
+
+#[cfg(not(feature = "crash"))]
+async fn in_a_push(_: Context) -> Result<(), Failure> {
+    Err(without())
+}
+
+#[cfg(not(feature = "crash"))]
+async fn in_a_pull(_: Context) -> Result<(), Failure> {
+    Err(without())
+}
+
+#[cfg(not(feature = "crash"))]
+async fn with_the_lease(_: Context) -> Result<(), Failure> {
+    Err(without())
+}
+
+#[cfg(not(feature = "crash"))]
+fn without() -> Failure {
+    Failure::ignored("the suite was built without the feature `crash`")
 }

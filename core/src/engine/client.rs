@@ -99,6 +99,9 @@ impl Client {
     }
 
     /// What [`sync`](Self::sync) would do. Nothing is applied, committed or initialised.
+    ///
+    /// One thing is written, in the replica: changes that [`Replica::uncommitted`] reports are queued, as every sync does first. So
+    /// the plan has them, and [`sync_planned`](Self::sync_planned) finds the outbox as the plan knew it.
     #[instrument(skip_all)]
     pub async fn plan(&self) -> Result<Plan> {
         let mut session = Session::begin(self, self.verified()).await?;
@@ -123,7 +126,7 @@ impl Client {
         let result = session.run().await;
         if let Err(error) = &result {
             session.verified = None;
-            session.unlock().await?;
+            session.unlock().await;
             session.remember_failure(error).await;
         }
         self.shared().verified = session.verified;

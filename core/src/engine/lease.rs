@@ -85,13 +85,12 @@ impl Session<'_> {
     }
 
     /// Gives the lease back. Failing that, it runs out by itself.
-    pub(super) async fn unlock(&mut self) -> Result<()> {
+    pub(super) async fn unlock(&mut self) {
         let Some(lease) = self.lease.take() else {
-            return Ok(());
+            return;
         };
         if let Err(error) = self.client.server.unlock(&lease).await {
             tracing::debug!(%error, "the lease was not given back");
         }
-        Ok(())
     }
 }

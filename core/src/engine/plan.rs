@@ -12,8 +12,8 @@ use crate::model::{Change, DocumentId, RowNumber, Sequence};
 use crate::replica::{Conflict, Digest, PendingChange, PendingRow, RowSet, Version};
 use crate::server::{Entry, Tip};
 
-/// How many entries are read at once.
-const STRIDE: usize = 16;
+/// How many entries are read at once at the most: their changes are held.
+const WIDEST: usize = 16;
 /// Body bytes of one page read from the outbox.
 const PAGE: usize = 4 << 20;
 
@@ -197,9 +197,13 @@ impl Session<'_> {
                 None => return Ok(None),
             },
         };
+        // Mostly there is nothing, so the first look is a small one.
+        let mut width = 1;
         loop {
             let next = tip.next()?;
-            for reply in self.client.server.changes_read(next, STRIDE).await? {
+            let replies = self.client.server.changes_read(next, width).await?;
+            width = (width * 2).min(WIDEST);
+            for reply in replies {
                 let Some(entry) = reply.value else {
                     self.above_floor(tip.next()?).await?;
                     return Ok(Some(tip));

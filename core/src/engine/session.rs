@@ -84,7 +84,8 @@ impl<'a> Session<'a> {
         self.state.last_synced = Some(self.client.runtime.wall());
         self.state.last_error = None;
         self.save_if_worth_it().await?;
-        self.unlock().await
+        self.unlock().await;
+        Ok(())
     }
 
     /// Does these steps and saves the state with them.

@@ -43,7 +43,8 @@ pub(super) struct Known {
     pub(super) head_time: Option<ServerTime>,
     /// The newest server time ever seen.
     pub(super) newest_time: Option<ServerTime>,
-    /// The hashes of every 1,000th entry.
+    /// The hashes of every 1,000th entry. A snapshot lists the same: once there is a reader of snapshots, any difference tells of a
+    /// fork. They are gathered from the first version on, since they cannot be had later.
     marks: Vec<Mark>,
 }
 
@@ -141,5 +142,32 @@ impl Known {
     pub(super) fn advance_to(&mut self, entry: &Entry) {
         self.saw(entry.time);
         self.advance(entry.tip());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Sequence;
+
+    fn tip(number: u64) -> Tip {
+        Tip { sequence: Sequence::new(number).ok(), hash: Hash::of(&number.to_le_bytes()), time: None }
+    }
+
+    /// Whether they were pulled or pushed, in this sync or an earlier one.
+    #[test]
+    fn every_thousandth_hash_is_kept_for_good() {
+        let info = StoreInfo { id: StoreId::from_bytes([1; 16]), retention: Duration::ZERO, hash: Hash::of(b"format") };
+        let mut state = State::new(ClientId::from_bytes([2; 16]));
+        state.store = Some(Known::new(&info));
+        for number in 1..=3500 {
+            if number == 2500 {
+                state = State::decode(&state.encode().unwrap()).unwrap();
+            }
+            state.known_mut().unwrap().advance(tip(number));
+        }
+        let expected =
+            [1000, 2000, 3000].map(|number| Mark { sequence: Sequence::new(number).unwrap(), hash: tip(number).hash });
+        assert_eq!(state.known().unwrap().marks, expected);
     }
 }

@@ -1,5 +1,6 @@
 //! The frame around every object: 64 bytes that say what follows, then a JSON header and bodies, compressed together.
 
+use std::fmt;
 use std::io::{self, Read};
 
 use bytes::{Bytes, BytesMut};
@@ -62,8 +63,8 @@ impl Kind {
         }
     }
 
-    /// The most bytes an object of this kind has after decompression. A segment may hold one document of a gigabyte behind 64 MiB
-    /// of others, and the header of them all.
+    /// The most bytes an object of this kind has after decompression. A segment may hold one document of a gigabyte, and the header
+    /// of all its changes.
     const fn max_raw(self) -> u64 {
         match self {
             Self::Segment => (1 << 30) + (128 << 20),
@@ -86,7 +87,7 @@ impl Kind {
 /// assert!(Frame::decode(&stored[..stored.len() - 1]).is_err());
 /// # Ok::<(), longshore_core::Error>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Frame {
     kind: Kind,
     header: Bytes,
@@ -150,6 +151,17 @@ impl Frame {
     }
 }
 
+// Bodies are the user's own and may be large, and a header holds ids: only lengths are shown.
+impl fmt::Debug for Frame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Frame")
+            .field("kind", &self.kind)
+            .field("header", &self.header.len())
+            .field("bodies", &self.bodies.len())
+            .finish()
+    }
+}
+
 /// The first 64 bytes.
 struct Prefix {
     kind: Kind,
@@ -168,7 +180,10 @@ impl Prefix {
             return Err(corrupt("it does not begin as our objects do"));
         }
         let version = u16::from_le_bytes([fixed[8], fixed[9]]);
-        if version == 0 || version > FORMAT_VERSION {
+        if version == 0 {
+            return Err(corrupt("it is of version 0, which never was"));
+        }
+        if version > FORMAT_VERSION {
             return Err(newer("a newer version of longshore wrote it").with_expected(FORMAT_VERSION, version));
         }
         if fixed[11] & !COMPRESSED != 0 {
@@ -361,6 +376,13 @@ mod tests {
         let mut stored = sample().to_vec();
         stored[8] = 2;
         assert_eq!(Frame::decode(&stored).unwrap_err().kind(), ErrorKind::Unsupported);
+    }
+
+    #[test]
+    fn version_0_is_corrupt_not_newer() {
+        let mut stored = sample().to_vec();
+        stored[8] = 0;
+        assert_eq!(Frame::decode(&stored).unwrap_err().kind(), ErrorKind::Corrupt);
     }
 
     proptest! {

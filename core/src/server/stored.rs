@@ -29,8 +29,8 @@ use crate::storage::{Capabilities, Reply, Storage};
 /// The server on a storage, for one domain.
 ///
 /// All retries of requests stand here, in one place: reads, puts, listings and deletes that fail with `Unavailable` are
-/// repeated a few times, with growing, jittered pauses or after as long as the server asks; a `create` only after its name
-/// was read back.
+/// repeated a few times, with growing, jittered pauses or after as long as the server asks. A `create` that may have taken
+/// effect is repeated only after its name was read back.
 pub struct StoredServer {
     wire: Wire,
     layout: Layout,
@@ -55,7 +55,7 @@ impl StoredServer {
     }
 
     /// Tries by behaviour whether the storage keeps the rules of [`storage`](crate::storage): an object is created twice, and
-    /// by several at once, read and listed. It leaves nothing behind. `Unsupported` says which rule is broken.
+    /// by several at once, read and listed. It leaves no object behind. `Unsupported` says which rule is broken.
     pub async fn probe(&self) -> Result<()> {
         probe::probe(&self.wire).await
     }

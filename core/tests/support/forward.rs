@@ -25,12 +25,20 @@ pub trait Bend: fmt::Debug + Send + Sync {
         inner.create(key, bytes).await
     }
 
+    async fn put(&self, inner: &dyn Storage, key: &ObjectKey, payload: Payload) -> Result<Reply<()>> {
+        inner.put(key, payload).await
+    }
+
     async fn get(&self, inner: &dyn Storage, key: &ObjectKey, range: ByteRange) -> Result<Reply<Option<Object>>> {
         inner.get(key, range).await
     }
 
     async fn list(&self, inner: &dyn Storage, folder: &Folder, after: Option<&str>) -> Result<Reply<Listing>> {
         inner.list(folder, after).await
+    }
+
+    async fn delete(&self, inner: &dyn Storage, key: &ObjectKey) -> Result<Reply<()>> {
+        inner.delete(key).await
     }
 }
 
@@ -60,7 +68,7 @@ impl<S: Storage, B: Bend> Storage for Forward<S, B> {
 
     async fn put(&self, key: &ObjectKey, payload: Payload) -> Result<Reply<()>> {
         self.bend.before().await;
-        self.inner.put(key, payload).await
+        self.bend.put(&self.inner, key, payload).await
     }
 
     async fn get(&self, key: &ObjectKey, range: ByteRange) -> Result<Reply<Option<Object>>> {
@@ -75,7 +83,7 @@ impl<S: Storage, B: Bend> Storage for Forward<S, B> {
 
     async fn delete(&self, key: &ObjectKey) -> Result<Reply<()>> {
         self.bend.before().await;
-        self.inner.delete(key).await
+        self.bend.delete(&self.inner, key).await
     }
 }
 

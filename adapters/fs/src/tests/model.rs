@@ -411,11 +411,8 @@ impl Disk for ModelDisk {
     fn look(&self, place: &Place) -> io::Result<Seen> {
         self.act(|state| {
             let node = &state.nodes[&state.find(place)?];
-            let (folder, size) = match &node.what {
-                What::File { bytes, .. } => (false, bytes.len() as u64),
-                What::Folder { .. } => (true, 0),
-            };
-            Ok(Seen { folder, size, modified: UNIX_EPOCH + node.modified })
+            let folder = matches!(node.what, What::Folder { .. });
+            Ok(Seen { folder, modified: UNIX_EPOCH + node.modified })
         })
     }
 }

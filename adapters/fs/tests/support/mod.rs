@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use longshore_core::{ByteRange, ObjectKey, Result, Storage};
+use longshore_core::{ByteRange, ErrorKind, Folder, ObjectKey, Result, Storage};
 use longshore_fs::Fs;
 use tempfile::TempDir;
 
@@ -33,6 +33,19 @@ pub(crate) async fn read(storage: &Fs, key: &ObjectKey) -> Result<Option<Vec<u8>
         Some(object) => Ok(Some(object.read(u64::MAX).await?.to_vec())),
         None => Ok(None),
     }
+}
+
+/// What each operation says.
+pub(crate) async fn kinds(storage: &Fs) -> [Option<ErrorKind>; 5] {
+    let segment = key("domains/main/segments/0/a");
+    [
+        storage.create(&entry(2), "two".into()).await.err(),
+        storage.put(&segment, "body".into()).await.err(),
+        storage.get(&entry(1), ByteRange::ALL).await.err(),
+        storage.list(&Folder::ROOT, None).await.err(),
+        storage.delete(&entry(1)).await.err(),
+    ]
+    .map(|error| error.map(|error| error.kind()))
 }
 
 /// Starts one test of the running program again, in a process of its own, on that store.
@@ -62,22 +75,18 @@ pub(crate) struct Mount {
 static ALONE: Mutex<()> = Mutex::new(());
 
 impl Mount {
-    /// `None`, with the reason printed, where this user may not mount one.
-    pub(crate) fn new(options: &str) -> Option<Self> {
+    /// The reason where this user may not mount one.
+    pub(crate) fn new(options: &str) -> Result<Self, String> {
         Self::of("tmpfs", options)
     }
 
     /// One of this kind.
-    pub(crate) fn of(kind: &str, options: &str) -> Option<Self> {
+    pub(crate) fn of(kind: &str, options: &str) -> Result<Self, String> {
         let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let folder = tempfile::tempdir().unwrap();
-        match run("mount", &["-t", kind, "-o", options, kind, text(folder.path())]) {
-            Ok(()) => Some(Self { folder, _alone: alone }),
-            Err(reason) => {
-                println!("skipped, since no file system can be mounted here: {reason}");
-                None
-            }
-        }
+        run("mount", &["-t", kind, "-o", options, kind, text(folder.path())])
+            .map(|()| Self { folder, _alone: alone })
+            .map_err(|reason| format!("no file system can be mounted here: {reason}"))
     }
 
     pub(crate) fn path(&self) -> &Path {

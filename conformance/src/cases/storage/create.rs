@@ -1,62 +1,112 @@
 //! Creating: one wins, and its bytes stay.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use futures::future::{FutureExt as _, join_all};
-use longshore_core::{Created, Storage};
+use longshore_core::{Created, ObjectKey, Storage};
 
-use crate::case::{Case, Group, Need, Rule};
+use super::case;
+use super::look::{created, holds, two};
+use crate::case::Case;
 use crate::context::{Context, read};
 use crate::verdict::{Failure, ensure};
 
 pub(super) const CASES: &[Case] = &[
-    Case::new("storage::create::a_second_one_changes_nothing", Group::Storage, Rule::Storage(3), |cx| {
-        a_second_one_changes_nothing(cx).boxed()
-    })
-    .needs(&[Need::Storage]),
-    Case::new("storage::create::of_many_at_once_one_wins", Group::Storage, Rule::Storage(3), |cx| {
-        of_many_at_once_one_wins(cx).boxed()
-    })
-    .needs(&[Need::Storage]),
+    case("storage::create::a_second_one_changes_nothing", 3, |cx| a_second_one_changes_nothing(cx).boxed()),
+    case("storage::create::its_own_client_is_told_too", 3, |cx| its_own_client_is_told_too(cx).boxed()),
+    case("storage::create::the_same_bytes_are_taken_too", 4, |cx| the_same_bytes_are_taken_too(cx).boxed()),
+    case("storage::create::a_name_outlasts_the_deletion_of_another", 3, |cx| {
+        a_name_outlasts_the_deletion_of_another(cx).boxed()
+    }),
+    case("storage::create::of_many_at_once_one_wins", 3, |cx| of_many_at_once_one_wins(cx).boxed()),
+    case("storage::create::of_one_clients_calls_one_wins", 3, |cx| of_one_clients_calls_one_wins(cx).boxed()),
 ];
 
 async fn a_second_one_changes_nothing(cx: Context) -> Result<(), Failure> {
-    let (mine, yours) = (cx.storage().await?, cx.storage().await?);
+    let (mine, yours) = two(&cx).await?;
     let key = cx.record("twice")?;
-    let first = mine.create(&key, Bytes::from_static(b"first")).await?.value;
-    ensure!(first == Created::Created, "a free name was answered with {first:?}");
-    let second = yours.create(&key, Bytes::from_static(b"the second, longer")).await?.value;
-    ensure!(second == Created::Exists, "a taken name was answered with {second:?}");
-    let there = read(&*yours, &key).await?;
-    ensure!(there.as_deref() == Some(b"first".as_slice()), "the first bytes are gone: {there:?}");
+    created(&*mine, &key, "first").await?;
+    taken(&*yours, &key, "the second, longer").await?;
+    taken(&*yours, &key, "").await?;
+    holds(&*mine, &key, b"first").await?;
+    holds(&*yours, &key, b"first").await
+}
+
+/// The core repeats a `create` itself, after it has read back: it must hear of its own object.
+async fn its_own_client_is_told_too(cx: Context) -> Result<(), Failure> {
+    let (mine, yours) = two(&cx).await?;
+    let key = cx.record("again")?;
+    created(&*mine, &key, "first").await?;
+    taken(&*mine, &key, "other").await?;
+    holds(&*mine, &key, b"first").await?;
+    holds(&*yours, &key, b"first").await
+}
+
+/// Equal bytes may come from two clients: only one of them has won.
+async fn the_same_bytes_are_taken_too(cx: Context) -> Result<(), Failure> {
+    let (mine, yours) = two(&cx).await?;
+    let key = cx.record("equal")?;
+    created(&*mine, &key, "the same").await?;
+    taken(&*yours, &key, "the same").await?;
+    taken(&*mine, &key, "the same").await?;
+    holds(&*yours, &key, b"the same").await
+}
+
+async fn a_name_outlasts_the_deletion_of_another(cx: Context) -> Result<(), Failure> {
+    let (mine, yours) = two(&cx).await?;
+    let (kept, gone) = (cx.record("1")?, cx.record("2")?);
+    created(&*mine, &kept, "kept").await?;
+    created(&*mine, &gone, "gone").await?;
+    yours.delete(&gone).await?;
+    taken(&*yours, &kept, "other").await?;
+    taken(&*mine, &kept, "another").await?;
+    holds(&*mine, &kept, b"kept").await
+}
+
+async fn taken(storage: &dyn Storage, key: &ObjectKey, bytes: &'static str) -> Result<(), Failure> {
+    let answer = storage.create(key, Bytes::from_static(bytes.as_bytes())).await?.value;
+    ensure!(answer == Created::Exists, "{key} was taken, and another creation was answered with {answer:?}");
     Ok(())
 }
 
 /// Racing clients, each its own, for one name: exactly one wins, and what it wrote stays.
 async fn of_many_at_once_one_wins(cx: Context) -> Result<(), Failure> {
-    let rounds = cx.size().pick(5, 50, 200);
     let mut clients = Vec::new();
     for _ in 0..cx.at_once(32) {
         clients.push(cx.storage().await?);
     }
-    for round in 0..rounds {
-        let key = cx.record(&format!("raced-{round}"))?;
-        let tries = clients.iter().cloned().enumerate().map(|(racer, client)| {
-            let key = key.clone();
-            tokio::spawn(async move { client.create(&key, body(round, racer)).await })
-        });
-        let mut winners = Vec::new();
-        for (racer, tried) in join_all(tries).await.into_iter().enumerate() {
-            let reply = tried.map_err(|error| Failure::new(format!("a racer ended early: {error}")))??;
-            winners.extend((reply.value == Created::Created).then_some(racer));
-        }
-        ensure!(winners.len() == 1, "round {round}: {} of {} racers won", winners.len(), clients.len());
-        let there = read(&*clients[0], &key).await?;
-        ensure!(
-            there == Some(body(round, winners[0])),
-            "round {round}: racer {} won, and other bytes are there",
-            winners[0]
-        );
+    for round in 0..cx.size().pick(5, 50, 200) {
+        race(&clients, &cx.record(&format!("raced-{round}"))?, round).await?;
     }
+    Ok(())
+}
+
+async fn of_one_clients_calls_one_wins(cx: Context) -> Result<(), Failure> {
+    let clients = vec![cx.storage().await?; cx.at_once(16)];
+    for round in 0..cx.size().pick(3, 10, 100) {
+        race(&clients, &cx.record(&format!("crowded-{round}"))?, round).await?;
+    }
+    Ok(())
+}
+
+async fn race(clients: &[Arc<dyn Storage>], key: &ObjectKey, round: usize) -> Result<(), Failure> {
+    let tries = clients.iter().cloned().enumerate().map(|(racer, client)| {
+        let key = key.clone();
+        tokio::spawn(async move { client.create(&key, body(round, racer)).await })
+    });
+    let mut winners = Vec::new();
+    for (racer, tried) in join_all(tries).await.into_iter().enumerate() {
+        let reply = tried.map_err(|error| Failure::new(format!("a racer ended early: {error}")))??;
+        winners.extend((reply.value == Created::Created).then_some(racer));
+    }
+    ensure!(winners.len() == 1, "round {round}: {} of {} racers won", winners.len(), clients.len());
+    let there = read(&*clients[0], key).await?;
+    ensure!(
+        there == Some(body(round, winners[0])),
+        "round {round}: racer {} won, and other bytes are there",
+        winners[0]
+    );
     Ok(())
 }
 

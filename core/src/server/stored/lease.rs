@@ -33,7 +33,8 @@ pub(super) async fn lock(wire: &Wire, layout: &Layout, request: &LockRequest) ->
             sighting = Some(held.sighting);
         }
         let token = highest.map_or(Ok(FencingToken::FIRST), |record| record.token.next())?;
-        let grant = Record { token, nonce, kind: LeaseKind::Grant, ttl: request.ttl, purpose: &request.purpose };
+        let (kind, purpose) = (LeaseKind::Grant, request.purpose.as_str());
+        let grant = Record { token, nonce, kind, ttl: request.ttl, purpose, before: None };
         if let Some(until) = grant.create(wire, layout).await?
             && in_time(wire, layout, listed, token).await?
         {
@@ -67,12 +68,15 @@ struct Record<'a> {
     kind: LeaseKind,
     ttl: Duration,
     purpose: &'a str,
+    /// Until when the record before it counts.
+    before: Option<Ticks>,
 }
 
 impl<'a> Record<'a> {
     fn after(lease: &'a Lease) -> Result<Self> {
         let token = lease.token.next()?;
-        Ok(Self { token, nonce: lease.nonce, kind: LeaseKind::Renew, ttl: lease.ttl, purpose: &lease.purpose })
+        let (kind, before) = (LeaseKind::Renew, Some(lease.until));
+        Ok(Self { token, nonce: lease.nonce, kind, ttl: lease.ttl, purpose: &lease.purpose, before })
     }
 
     /// Until when it counts, from before it was sent; `None` if the number is another's.
@@ -90,6 +94,8 @@ impl<'a> Record<'a> {
         let sent = wire.runtime().now();
         match records::create(wire, &key, &bytes).await?.value {
             Fate::Mine => Ok(Some(sent.after(self.ttl))),
+            // A renewal that is found may be an earlier call's, whose reply never came: others have waited since then. (I7)
+            Fate::Found => Ok(Some(self.before.unwrap_or_else(|| sent.after(self.ttl)))),
             Fate::Another | Fate::Hidden => Ok(None),
         }
     }

@@ -204,7 +204,7 @@ pub(super) async fn write(wire: &Wire, layout: &Layout, entry: &Prepared) -> Res
     let key = layout.entry(entry.sequence)?;
     let Reply { value, time } = records::create(wire, &key, &entry.bytes).await?;
     let value = match value {
-        Fate::Mine => Written::Committed,
+        Fate::Mine | Fate::Found => Written::Committed,
         Fate::Another => Written::Taken,
         Fate::Hidden => hidden(wire, layout, entry.sequence).await?,
     };

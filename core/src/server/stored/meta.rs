@@ -50,8 +50,8 @@ pub(super) async fn write(
     let nonce = new_nonce(wire.runtime())?;
     let header = MetadataHeader { key: key.to_string(), name: name.clone(), version, nonce };
     match records::create(wire, &key, &encode_record(Kind::Metadata, &header, &bytes)?).await?.value {
-        Fate::Mine if records::late(wire, listed) => confirm(wire, layout, name, version).await,
-        Fate::Mine => Ok(version),
+        Fate::Mine | Fate::Found if records::late(wire, listed) => confirm(wire, layout, name, version).await,
+        Fate::Mine | Fate::Found => Ok(version),
         Fate::Another => Err(conflict(name, expected, Some(version))),
         Fate::Hidden => Err(Error::new(ErrorKind::Corrupt, "it is said to exist and cannot be read").with_key(key)),
     }

@@ -21,8 +21,10 @@ pub(super) fn late(wire: &Wire, looked: Ticks) -> bool {
 
 /// What lies under a name after we tried to create it.
 pub(super) enum Fate {
-    /// Our bytes.
+    /// Our bytes, as the server said at once.
     Mine,
+    /// Our bytes, as reading back showed: sent by this call, or by an earlier one.
+    Found,
     /// Other bytes.
     Another,
     /// The server says that something is there, and shows nothing.
@@ -49,7 +51,7 @@ pub(super) async fn create(wire: &Wire, key: &ObjectKey, bytes: &Bytes) -> Resul
         if doubt {
             let found = wire.get(key, MAX_RECORD).await.map_err(|error| error.with_outcome(Outcome::Unknown))?;
             if let Some(there) = found.value {
-                let value = if there == *bytes { Fate::Mine } else { Fate::Another };
+                let value = if there == *bytes { Fate::Found } else { Fate::Another };
                 return Ok(Reply { value, time: found.time });
             }
         }

@@ -1,0 +1,69 @@
+//! A sync's future is dropped at one of its polls, as an app does that is closed or has waited long enough; the next sync goes on.
+//!
+//! At `Size::Full` at every poll of every sync of the day; at `Ci` and `Quick` at some.
+
+use futures::future::FutureExt as _;
+
+use super::device::{Ended, Level};
+use super::scenario::{Story, day, step};
+use super::world::{World, judge_failure};
+use crate::case::{Case, Group, Need, Rule};
+use crate::context::Context;
+use crate::faults::Dice;
+use crate::verdict::{Failure, ensure};
+
+pub(super) const CASES: &[Case] = &[
+    Case::new("interruption::storage::a_future_is_dropped", Group::Interruption, Rule::Storage(5), |cx| {
+        every_poll(cx, Level::Storage).boxed()
+    })
+    .needs(&[Need::Storage]),
+    Case::new("interruption::server::a_future_is_dropped", Group::Interruption, Rule::Storage(5), |cx| {
+        every_poll(cx, Level::Server).boxed()
+    }),
+];
+
+async fn every_poll(cx: Context, level: Level) -> Result<(), Failure> {
+    let story = day(cx.size());
+    let (polls, syncs) = cx.size().pick((2, 1), (4, 4), (usize::MAX, usize::MAX));
+    let all: Vec<usize> = (0..story.len()).collect();
+    let mut dropped = 0;
+    for at in Dice::new(cx.seed(), "syncs").sample(&all, syncs) {
+        dropped += every_poll_of(&cx, level, story, at, polls).await?;
+    }
+    ensure!(dropped > 0, "no sync was dropped on its way: the case shows nothing");
+    Ok(())
+}
+
+/// Drops this sync after 1, 2, 3 … polls, until it comes to its end; or only at some, ever wider apart.
+async fn every_poll_of(cx: &Context, level: Level, story: Story, at: usize, most: usize) -> Result<u64, Failure> {
+    let (mut polls, mut dropped) = (1, 0);
+    for round in 1.. {
+        let mut world = World::new(cx, level, 2);
+        let lived = async {
+            let ended = live_but_drop(&mut world, story, at, polls).await?;
+            world.heal_and_judge().await?;
+            Ok(ended)
+        };
+        let place = format!("sync {at} dropped after {polls} polls");
+        if lived.await.map_err(|failure: Failure| failure.within(place))? || round >= most {
+            break;
+        }
+        dropped += 1;
+        polls += if most == usize::MAX { 1 } else { round * 2 };
+    }
+    Ok(dropped)
+}
+
+/// Whether the sync came to its end before.
+async fn live_but_drop(world: &mut World, story: Story, at: usize, polls: usize) -> Result<bool, Failure> {
+    let mut came_to_its_end = false;
+    for (number, (act, who)) in story.iter().enumerate() {
+        step(world, *act).await?;
+        let device = &mut world.devices[*who];
+        let ended = if number == at { device.sync_dropped_after(polls).await? } else { device.sync().await? };
+        judge_failure(&ended, &[])?;
+        came_to_its_end |= number == at && !matches!(ended, Ended::Gone);
+        device.restart();
+    }
+    Ok(came_to_its_end)
+}

@@ -1,0 +1,71 @@
+//! Long histories of several devices, with faults of every kind at random.
+
+use futures::future::FutureExt as _;
+use longshore_core::LockPolicy;
+
+use super::device::Level;
+use super::world::{World, judge_failure};
+use crate::case::{Case, Group, Need, Rule};
+use crate::context::Context;
+use crate::faults::{Dice, Fault};
+use crate::verdict::{Failure, ensure};
+
+/// Of a thousand calls so many meet a fault.
+const OFTEN: usize = 60;
+/// Documents that the devices quarrel about.
+const DOCUMENTS: usize = 6;
+
+pub(super) const CASES: &[Case] = &[
+    Case::new("interruption::storage::a_long_history_of_faults", Group::Interruption, Rule::Invariant(5), |cx| {
+        histories(cx, Level::Storage).boxed()
+    })
+    .needs(&[Need::Storage]),
+    Case::new("interruption::server::a_long_history_of_faults", Group::Interruption, Rule::Invariant(5), |cx| {
+        histories(cx, Level::Server).boxed()
+    }),
+];
+
+async fn histories(cx: Context, level: Level) -> Result<(), Failure> {
+    let steps = cx.size().pick(12, 60, 200);
+    let mut met = 0;
+    for round in 0..cx.size().pick(1, 3, 40) {
+        let mut dice = Dice::new(cx.seed(), &format!("history {round}"));
+        let mut world = World::new(&cx, level, 2 + dice.below(3));
+        for device in &mut world.devices {
+            device.plan.arm_at_random(dice.next(), OFTEN, &Fault::ALL);
+            device.policy = dice.one_of(&[LockPolicy::Contended, LockPolicy::Contended, LockPolicy::Always]);
+        }
+        let lived = async {
+            for step in 0..steps {
+                act(&mut world, &mut dice, step).await?;
+            }
+            world.heal_and_judge().await
+        };
+        lived.await.map_err(|failure| failure.within(format!("history {round}, {}", world.story())))?;
+        met += world.met();
+    }
+    ensure!(met > 0, "no call met a fault: the case shows nothing");
+    Ok(())
+}
+
+/// One device writes, deletes, syncs or starts anew.
+async fn act(world: &mut World, dice: &mut Dice, step: usize) -> Result<(), Failure> {
+    let device = dice.below(world.devices.len());
+    let device = &mut world.devices[device];
+    let id = format!("doc{}", dice.below(DOCUMENTS));
+    match dice.below(10) {
+        0..4 => device.put(&id, format!("{}-writes-{step}", device.name)).await,
+        4 => device.delete(&id).await,
+        5 => {
+            device.restart();
+            Ok(())
+        }
+        _ => {
+            judge_failure(&device.sync().await?, &Fault::ALL)?;
+            if device.plan.dead() {
+                device.restart();
+            }
+            Ok(())
+        }
+    }
+}

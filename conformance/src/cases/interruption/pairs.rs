@@ -1,0 +1,80 @@
+//! One push and one pull, and two faults: what one leaves, the other must not spoil.
+//!
+//! At `Size::Full` every pair of faults meets every pair of calls; at `Ci` and `Quick` some do, by the seed.
+
+use std::time::Duration;
+
+use futures::future::FutureExt as _;
+
+use super::device::Level;
+use super::scenario::{PUSH_AND_PULL, live, live_undisturbed};
+use super::world::World;
+use crate::case::{Case, Group, Need, Rule};
+use crate::context::Context;
+use crate::faults::{Call, Dice, Fault};
+use crate::verdict::{Failure, ensure};
+
+/// How far behind the end of an undisturbed push a fault may lie: a disturbed one makes more calls.
+const BEYOND: u64 = 3;
+/// More than other cases have: at full size there are ten thousand pairs.
+const DEADLINE: Duration = Duration::from_secs(360);
+
+pub(super) const CASES: &[Case] = &[
+    Case::new(
+        "interruption::storage::two_faults_in_one_push_and_pull",
+        Group::Interruption,
+        Rule::Invariant(3),
+        |cx| pairs(cx, Level::Storage).boxed(),
+    )
+    .needs(&[Need::Storage]),
+    Case::new("interruption::server::two_faults_in_one_push_and_pull", Group::Interruption, Rule::Invariant(3), |cx| {
+        pairs(cx, Level::Server).boxed()
+    })
+    .deadline(DEADLINE),
+];
+
+/// A device's call and its fault.
+type Hit = (usize, u64, Fault);
+
+async fn pairs(cx: Context, level: Level) -> Result<(), Failure> {
+    let all = hits(&cx, level).await?;
+    let pairs: Vec<(Hit, Hit)> = all
+        .iter()
+        .flat_map(|first| all.iter().map(|second| (*first, *second)))
+        .filter(|(first, second)| (first.0, first.1) < (second.0, second.1))
+        .collect();
+    ensure!(!pairs.is_empty(), "a push and a pull made no call");
+    for (first, second) in Dice::new(cx.seed(), "pairs").sample(&pairs, cx.size().pick(3, 40, usize::MAX)) {
+        let mut world = World::new(&cx, level, 2);
+        for (device, call, fault) in [first, second] {
+            world.devices[device].plan.arm(call, fault);
+        }
+        let lived = async {
+            live(&mut world, PUSH_AND_PULL, &[first.2, second.2]).await?;
+            world.heal_and_judge().await
+        };
+        lived.await.map_err(|failure| failure.within(world.story()))?;
+    }
+    Ok(())
+}
+
+/// Every call of the story, and some behind its end, with every fault that fits it.
+async fn hits(cx: &Context, level: Level) -> Result<Vec<Hit>, Failure> {
+    let mut world = World::new(cx, level, 2);
+    live_undisturbed(&mut world, PUSH_AND_PULL).await?;
+    let mut hits = Vec::new();
+    for (device, calls) in world.devices.iter().map(|device| device.plan.trace()).enumerate() {
+        hits.extend(calls.iter().flat_map(|call| fitting(call).map(move |fault| (device, call.number, fault))));
+        let end = calls.len() as u64;
+        hits.extend(
+            (end..end + BEYOND).flat_map(|call| [Fault::Before, Fault::After].map(|fault| (device, call, fault))),
+        );
+    }
+    world.heal_and_judge().await?;
+    Ok(hits)
+}
+
+fn fitting(call: &Call) -> impl Iterator<Item = Fault> {
+    let operation = call.operation;
+    Fault::ALL.into_iter().filter(move |fault| fault.fits(operation))
+}

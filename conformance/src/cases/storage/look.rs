@@ -1,0 +1,145 @@
+//! Looking at a store: each look says in words what was seen.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use longshore_core::{ByteRange, Created, Folder, ObjectKey, Storage};
+
+use crate::context::Context;
+use crate::verdict::{Failure, ensure};
+
+/// The most bytes that a case reads of one object.
+const MOST: u64 = 128 << 20;
+/// How long an object may stay unseen after `Exists`: its writer may still be at it.
+const PATIENCE: u32 = 100;
+
+/// Two independent clients of the case's place.
+pub(super) async fn two(cx: &Context) -> Result<(Arc<dyn Storage>, Arc<dyn Storage>), Failure> {
+    Ok((cx.storage().await?, cx.storage().await?))
+}
+
+/// The object is there, with these bytes.
+pub(super) async fn holds(storage: &dyn Storage, key: &ObjectKey, wanted: &[u8]) -> Result<(), Failure> {
+    let there = whole_or_nothing(storage, key, wanted).await?;
+    ensure!(there, "{key} was written and acknowledged, and a read finds nothing");
+    Ok(())
+}
+
+/// No object is there.
+pub(super) async fn absent(storage: &dyn Storage, key: &ObjectKey, why: &str) -> Result<(), Failure> {
+    match storage.get(key, ByteRange::ALL).await?.value {
+        None => Ok(()),
+        Some(object) => Err(Failure::new(format!("{key} {why}, and a read finds {} bytes", object.len()))),
+    }
+}
+
+/// Whether the object is there; if so, with these bytes.
+pub(super) async fn whole_or_nothing(storage: &dyn Storage, key: &ObjectKey, wanted: &[u8]) -> Result<bool, Failure> {
+    let Some(object) = storage.get(key, ByteRange::ALL).await?.value else {
+        return Ok(false);
+    };
+    let size = object.size();
+    let found = object.read(MOST).await?;
+    ensure!(found == wanted, "{key}: {}", difference(&found, wanted));
+    ensure!(size == wanted.len() as u64, "{key} has {} bytes, and its size is given as {size}", wanted.len());
+    Ok(true)
+}
+
+/// The object is there after a `create` that was answered so.
+pub(super) async fn settles(
+    storage: &dyn Storage,
+    key: &ObjectKey,
+    wanted: &[u8],
+    answer: Created,
+) -> Result<(), Failure> {
+    for _ in 0..PATIENCE {
+        if answer == Created::Created || whole_or_nothing(storage, key, wanted).await? {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    holds(storage, key, wanted).await
+}
+
+/// A range of the object.
+pub(super) async fn part(storage: &dyn Storage, key: &ObjectKey, range: ByteRange) -> Result<(u64, Bytes), Failure> {
+    match storage.get(key, range).await?.value {
+        Some(object) => Ok((object.size(), object.read(MOST).await?)),
+        None => Err(Failure::new(format!("{key} is there, and a read of a range of it finds nothing"))),
+    }
+}
+
+/// Creates an object under a free name.
+pub(super) async fn created(storage: &dyn Storage, key: &ObjectKey, bytes: impl Into<Bytes>) -> Result<(), Failure> {
+    let answer = storage.create(key, bytes.into()).await?.value;
+    ensure!(answer == Created::Created, "{key} was free, and its creation was answered with {answer:?}");
+    Ok(())
+}
+
+/// All names in a folder, from all pages, which must rise.
+pub(super) async fn names(storage: &dyn Storage, folder: &Folder) -> Result<Vec<String>, Failure> {
+    names_after(storage, folder, None).await
+}
+
+/// As [`names`], those after this one.
+pub(super) async fn names_after(
+    storage: &dyn Storage,
+    folder: &Folder,
+    after: Option<&str>,
+) -> Result<Vec<String>, Failure> {
+    let (mut all, mut last) = (Vec::new(), after.map(str::to_owned));
+    loop {
+        let page = storage.list(folder, last.as_deref()).await?.value;
+        ensure!(!page.more || !page.names.is_empty(), "a page of {folder} is empty and says that more follows");
+        for name in page.names {
+            ensure!(
+                last.as_ref().is_none_or(|last| *last < name),
+                "the listing of {folder} does not rise: {name:?} comes after {last:?}"
+            );
+            all.push(name.clone());
+            last = Some(name);
+        }
+        if !page.more {
+            return Ok(all);
+        }
+    }
+}
+
+/// The folder lists exactly these.
+pub(super) fn lists(folder: &Folder, found: &[String], wanted: &[String]) -> Result<(), Failure> {
+    let lacks: Vec<_> = wanted.iter().filter(|name| !found.contains(name)).collect();
+    let extra: Vec<_> = found.iter().filter(|name| !wanted.contains(name)).collect();
+    ensure!(
+        lacks.is_empty(),
+        "{folder} holds {} names, and {} are not listed: {}",
+        wanted.len(),
+        lacks.len(),
+        few(&lacks)
+    );
+    ensure!(extra.is_empty(), "{folder} lists {} names that it does not hold: {}", extra.len(), few(&extra));
+    Ok(())
+}
+
+fn few(names: &[&String]) -> String {
+    let shown: Vec<_> = names.iter().take(4).map(|name| name.as_str()).collect();
+    format!("{}{}", shown.join(", "), if names.len() > 4 { ", …" } else { "" })
+}
+
+/// What is wrong with these bytes.
+pub(super) fn difference(found: &[u8], wanted: &[u8]) -> String {
+    let same = found.iter().zip(wanted).take_while(|(found, wanted)| found == wanted).count();
+    format!("{} bytes were written, {} were read, and they differ from byte {same} on", wanted.len(), found.len())
+}
+
+/// Bytes that repeat late enough to show pieces that are missing or in the wrong place.
+pub(super) fn pattern(len: usize, seed: u64) -> Bytes {
+    let mut state = seed | 1;
+    let mut bytes = Vec::with_capacity(len + 8);
+    while bytes.len() < len {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        bytes.extend_from_slice(&(state ^ (state >> 33)).to_le_bytes());
+    }
+    bytes.truncate(len);
+    bytes.into()
+}

@@ -1,0 +1,5 @@
+//! Broken servers, and the matrix of what catches them.
+
+pub(crate) mod matrix;
+pub(crate) mod storage;
+pub(crate) mod wrong;

@@ -1,0 +1,30 @@
+//! The suite catches what is wrong: servers that are each wrong in one way that a real one is, run through the published
+//! entry point. Each names the cases that must catch it, and every case catches at least one of them.
+
+#![allow(clippy::unwrap_used, reason = "also in the helpers of tests")]
+
+mod broken;
+
+use broken::matrix::{Broken, run};
+use broken::{storage, wrong};
+use longshore_conformance::Group;
+
+/// What the table stands for; a group whose broken servers come is added here.
+const GROUPS: &[Group] = &[Group::Storage];
+
+#[test]
+fn every_broken_server_is_caught_and_every_case_catches_one() {
+    let matrix = run(&storage::table());
+    println!("{matrix}");
+    let complaints = matrix.complaints(GROUPS);
+    assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+}
+
+/// Else what is caught might be the harness.
+#[test]
+fn the_server_that_they_are_made_from_is_right() {
+    let sound = Broken { name: "sound", only: "storage::", harness: wrong::sound, caught_by: &[] };
+    let matrix = run(&[sound]);
+    let seen = matrix.seen(0);
+    assert!(seen.is_empty(), "{}", seen.join("\n"));
+}
