@@ -17,7 +17,7 @@ use crate::hint;
 use crate::last_failure;
 
 /// The replica's database in the state folder.
-const DATABASE: &str = "replica.db";
+pub(crate) const DATABASE: &str = "replica.db";
 /// One sync of a folder at a time.
 const LOCK: &str = "sync.lock";
 /// Names the folder that a state of its own belongs to.

@@ -143,7 +143,7 @@ fn explained(error: &Error, object: &str) -> String {
 /// Whether an error is one of the device: of a file, or of the state's database.
 fn is_local(error: &Error) -> bool {
     matches!(error.operation(), Some("look" | "write" | "remove" | "sync"))
-        || error.key().is_some_and(|key| key.ends_with(".db"))
+        || error.key().is_some_and(|key| key.ends_with(crate::attached::DATABASE))
 }
 
 /// The exit code of a library error.
