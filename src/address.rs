@@ -80,6 +80,22 @@ fn unknown(scheme: &str) -> Error {
     Error::new(ErrorKind::Unsupported, message).with_operation("open")
 }
 
+/// The folder of a `file` address; `None` for any other, and for a malformed one.
+///
+/// ```
+/// use std::path::Path;
+///
+/// assert_eq!(longshore::file_url_path("file:///a%20b/c").as_deref(), Some(Path::new("/a b/c")));
+/// assert_eq!(longshore::file_url_path("file://host/c"), None);
+/// ```
+#[cfg(feature = "fs")]
+pub fn file_url_path(url: &str) -> Option<std::path::PathBuf> {
+    match split(url) {
+        Ok(("file", rest)) => file_path(rest).ok(),
+        _ => None,
+    }
+}
+
 /// The path of a `file` address (RFC 8089): no host but `localhost`, percent-decoded.
 #[cfg(feature = "fs")]
 fn file_path(rest: &str) -> Result<std::path::PathBuf> {

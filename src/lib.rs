@@ -32,13 +32,13 @@ mod platform;
 pub use longshore_core::*;
 
 #[cfg(feature = "fs")]
-pub use longshore_fs::Fs;
+pub use longshore_fs::{Fs, replicated_by};
 #[cfg(feature = "sqlite")]
 pub use longshore_replica::{Bodies, Builder as SqliteBuilder, DocumentInfo, SqliteReplica, Synchronous};
 
-#[cfg(feature = "fs")]
-pub use address::file_url;
 pub use address::{create, create_storage, open, open_storage};
+#[cfg(feature = "fs")]
+pub use address::{file_url, file_url_path};
 
 /// The README's example is compiled and run.
 #[cfg(doctest)]

@@ -53,7 +53,7 @@ impl Cli {
                 Command::Init(args) => args.output.json,
                 Command::Sync(args) => args.at.output.json,
                 Command::Status(args) | Command::Conflicts(args) => args.output.json,
-                Command::Log(args) => args.output.json,
+                Command::Log(args) => args.json,
                 Command::Detach(args) => args.at.output.json,
                 Command::Demo(args) => args.output.json,
                 Command::Doctor(args) => args.output.json,
@@ -87,6 +87,9 @@ pub(crate) struct Init {
     pub(crate) folder: PathBuf,
     /// The store's address: `file:///path/to/folder`. No password belongs in it.
     pub(crate) url: String,
+    /// The folder was moved, and its state, which lies elsewhere, does not know it yet. Not for copies.
+    #[arg(long, conflicts_with_all = ["join", "state", "device"])]
+    pub(crate) moved: bool,
     /// Join a store that is there; never create one.
     #[arg(long)]
     pub(crate) join: bool,
@@ -131,19 +134,30 @@ pub(crate) struct Log {
     /// How many commits to list.
     #[arg(long, default_value_t = 20)]
     pub(crate) limit: u64,
-    #[command(flatten)]
-    output: Output,
+    /// Print one JSON object on standard output instead of text.
+    #[arg(long, global = true)]
+    json: bool,
     #[command(subcommand)]
-    pub(crate) show: Option<Show>,
+    pub(crate) one: Option<One>,
 }
 
-/// `longshore log show`
+/// What to do with one commit.
 #[derive(Debug, Subcommand)]
-pub(crate) enum Show {
+pub(crate) enum One {
     /// Show one commit with its changes.
     Show {
         /// Its number.
         number: u64,
+    },
+    /// Get a file as it was in a commit: on standard output, or as a new file.
+    Get {
+        /// The commit's number.
+        number: u64,
+        /// The file's path in the folder.
+        path: String,
+        /// Write it to this file, which must not be there yet.
+        #[arg(long, value_name = "FILE")]
+        to: Option<PathBuf>,
     },
 }
 

@@ -22,6 +22,10 @@ const MOST_THREADS: usize = 4;
 /// Fewer files are read by one thread.
 const WORTH_THREADS: usize = 64;
 
+/// A status reads at most so many files that are too fresh to tell, and so many bytes of them.
+const FRESH_FILES: u64 = 1000;
+const FRESH_BYTES: u64 = 64 << 20;
+
 /// A file that is new or looks changed.
 #[derive(Debug)]
 pub(crate) struct Candidate {
@@ -99,6 +103,23 @@ impl Changes {
         changes
     }
 
+    /// Files that look as they were recorded, but were recorded so soon after their change that one more may not show: reads
+    /// them, and takes out those that are the same. Says how many were too many to read; they are taken out as well.
+    pub(crate) fn settle_fresh(&mut self, folder: &Folder, now: i64) -> u64 {
+        let (mut files, mut bytes, mut unread) = (0, 0, 0);
+        self.candidates.retain(|Candidate { found, record }| {
+            let Some(record) = record.as_ref().filter(|record| is_fresh(record, &found.stamp)) else { return true };
+            files += 1;
+            bytes += found.stamp.size;
+            if files > FRESH_FILES || bytes > FRESH_BYTES {
+                unread += 1;
+                return false;
+            }
+            digest(&folder.path(found.id.as_str()), now) != Some(record.digest)
+        });
+        unread
+    }
+
     /// The documents whose deletion would be too many; none if they may go. Reads the candidates, if it comes to that.
     pub(crate) fn mass_deletion(&self, folder: &Folder, book: &Book, now: i64) -> Option<Vec<DocumentId>> {
         let files = book.on_disk().count();
@@ -108,6 +129,14 @@ impl Changes {
         let arriving = self.candidates.iter().filter_map(|new| digest(&folder.path(new.found.id.as_str()), now));
         let lost = crate::guard::lost(book, self.deleted.iter(), arriving.collect::<BTreeSet<Hash>>());
         crate::guard::is_mass(lost.len(), files).then_some(lost)
+    }
+}
+
+/// Whether only the youth of the record makes the file a candidate.
+fn is_fresh(record: &Record, now: &Stamp) -> bool {
+    match &record.seen {
+        Seen::OnDisk(stamp) => stamp.executable == now.executable && Stamp { racy: false, ..*stamp }.vouches_for(now),
+        Seen::Off(_) | Seen::Unknown => false,
     }
 }
 

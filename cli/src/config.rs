@@ -8,6 +8,7 @@ use longshore::StoreId;
 use serde::{Deserialize, Serialize};
 
 use crate::exit::{Exit, Failure, Result};
+use crate::hint;
 
 /// The folder in the folder that is ours.
 pub(crate) const OURS: &str = ".longshore";
@@ -48,7 +49,9 @@ impl Config {
         let start = canonical(path)?;
         let found = start.ancestors().find(|folder| Self::exists(folder));
         found.map(Path::to_owned).ok_or_else(|| {
-            let what = "is not attached to a store (or its disk is not mounted); run `longshore init FOLDER URL` first";
+            let at = hint::path(&start);
+            let what =
+                format!("is not attached to a store (or its disk is not mounted); run `longshore init {at} URL` first");
             Failure::new(Exit::Failure, path.display(), what)
         })
     }
@@ -58,7 +61,8 @@ impl Config {
         let path = Self::path(folder);
         let text = fs::read(&path).map_err(|error| cannot("read", &path, &error))?;
         let config: Self = serde_json::from_slice(&text).map_err(|error| {
-            let what = format!("is damaged ({error}); run `longshore detach --force`, then `longshore init` again");
+            let again = hint::anew_by_force(folder, "URL");
+            let what = format!("is damaged ({error}); {again} with the address of its store; no file is lost by that");
             Failure::new(Exit::Damaged, path.display(), what)
         })?;
         if config.version > VERSION {

@@ -54,18 +54,20 @@ Exit codes:
   1  failed, for a reason without a code of its own
   2  wrong usage: the command line or the address
   3  done, but conflicts wait for an answer
-  4  stopped: the sync would delete more than half of the files
+  4  stopped: the sync would delete more than half of at least ten files
   5  the store is not the one it was: emptied, replaced, reset or rolled back
   6  busy or unreachable: try again later
-  7  done, but some files were skipped; each is named
+  7  done, but some files were skipped that should be synced; each is named
   8  something in the store or in the local state is damaged
-  9  a store or state that this version of longshore does not support";
+  9  a store or state that this version does not support";
 
 /// A failure: `longshore: <object>: <what>; <next step>`, and the exit code.
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) exit: Exit,
     line: String,
+    /// What `--json` prints beside it: the fields of an object.
+    details: serde_json::Value,
 }
 
 /// The result of a command.
@@ -74,12 +76,35 @@ pub(crate) type Result<T, E = Failure> = std::result::Result<T, E>;
 impl Failure {
     /// A failure of `object`; `what` ends with the next step.
     pub(crate) fn new(exit: Exit, object: impl fmt::Display, what: impl fmt::Display) -> Self {
-        Self { exit, line: one_line(&format!("{object}: {what}")) }
+        Self { exit, line: one_line(&format!("{object}: {what}")), details: serde_json::Value::Null }
+    }
+
+    /// A library error of the store at this address, which holds no password; `reworded` puts it into the user's words.
+    pub(crate) fn of_store(error: &Error, url: &str, reworded: impl Fn(&str) -> String) -> Self {
+        let key = error.key().unwrap_or_default();
+        let what = explained(error, key);
+        let what = reworded(&what);
+        if is_local(error) {
+            return Self::new(exit_of(error.kind()), if key.is_empty() { "longshore" } else { key }, what);
+        }
+        // The path of a folder stands in its address.
+        let root = longshore::file_url_path(url).is_some_and(|path| path.as_os_str() == key);
+        let object = if key.is_empty() || root { url.to_owned() } else { format!("{url}: {key}") };
+        Self::new(exit_of(error.kind()), object, what)
+    }
+
+    /// With fields to print beside it as JSON.
+    pub(crate) fn with_details(self, details: serde_json::Value) -> Self {
+        Self { details, ..self }
     }
 
     /// What `--json` prints of it.
     pub(crate) fn as_json(&self) -> serde_json::Value {
-        serde_json::json!({ "error": { "kind": self.exit.word(), "message": self.line } })
+        let mut said = serde_json::json!({ "error": { "kind": self.exit.word(), "message": self.line } });
+        if let (Some(said), Some(details)) = (said.as_object_mut(), self.details.as_object()) {
+            said.extend(details.clone());
+        }
+        said
     }
 }
 
@@ -92,21 +117,33 @@ impl fmt::Display for Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let object = error.key().or(error.operation()).unwrap_or("longshore").to_owned();
-        let mut what = error.message().to_owned();
-        if let (Some(expected), Some(actual)) = (error.expected(), error.actual()) {
-            what = format!("{what} (expected {expected}, found {actual})");
-        }
-        if let Some(source) = std::error::Error::source(&error).map(ToString::to_string) {
-            // A message often quotes its cause already.
-            if !format!("{object}: {what}").contains(&source) {
-                what = format!("{what} ({source})");
-            }
-        }
-        if !what.contains("; ") && !what.contains(": ") {
-            what = format!("{what}; {}", next_step(error.kind()));
-        }
+        let what = explained(&error, &object);
         Self::new(exit_of(error.kind()), object, what)
     }
+}
+
+/// What a library error says, its cause, and the next step.
+fn explained(error: &Error, object: &str) -> String {
+    let mut what = error.message().to_owned();
+    if let (Some(expected), Some(actual)) = (error.expected(), error.actual()) {
+        what = format!("{what} (expected {expected}, found {actual})");
+    }
+    if let Some(source) = std::error::Error::source(error).map(ToString::to_string) {
+        // A message often quotes its cause already.
+        if !format!("{object}: {what}").contains(&source) {
+            what = format!("{what} ({source})");
+        }
+    }
+    if !what.contains("; ") && !what.contains(": ") {
+        what = format!("{what}; {}", next_step(error.kind()));
+    }
+    what
+}
+
+/// Whether an error is one of the device: of a file, or of the state's database.
+fn is_local(error: &Error) -> bool {
+    matches!(error.operation(), Some("look" | "write" | "remove" | "sync"))
+        || error.key().is_some_and(|key| key.ends_with(crate::attached::DATABASE))
 }
 
 /// The exit code of a library error.
@@ -165,6 +202,16 @@ mod tests {
         let listed: Vec<String> = all.iter().map(|exit| format!("\n  {}  ", *exit as u8)).collect();
         assert!(listed.iter().all(|code| HELP.contains(code)), "{HELP}");
         assert_eq!(HELP.lines().count(), all.len() + 1);
+    }
+
+    #[test]
+    fn the_documents_say_the_same_of_every_code() {
+        let documents = [include_str!("../../README.md"), include_str!("../../docs/command.md")];
+        for line in HELP.lines().skip(1) {
+            let (code, what) = line.trim().split_once("  ").unwrap();
+            let row = format!("| {code} | {what} |");
+            assert!(documents.iter().all(|document| document.contains(&row)), "{row}");
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod dying;
 mod exit;
 mod folder;
 mod guard;
+mod hint;
 mod last_failure;
 mod mounts;
 mod output;

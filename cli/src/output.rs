@@ -18,9 +18,16 @@ macro_rules! say {
 pub(crate) use say;
 
 pub(crate) fn line(text: fmt::Arguments<'_>) {
-    if let Err(error) = writeln!(io::stdout().lock(), "{text}")
-        && let Ok(mut failed) = FAILED.lock()
-    {
+    note(writeln!(io::stdout().lock(), "{text}"));
+}
+
+/// Prints bytes as they are.
+pub(crate) fn bytes(bytes: &[u8]) {
+    note(io::stdout().lock().write_all(bytes));
+}
+
+fn note(written: io::Result<()>) {
+    if let (Err(error), Ok(mut failed)) = (written, FAILED.lock()) {
         failed.get_or_insert(error);
     }
 }

@@ -78,7 +78,7 @@ impl FolderReplica {
         *lock(&self.before_write) = line;
     }
 
-    pub(crate) fn folder(&self) -> &Folder {
+    pub(crate) fn folder(&self) -> &Arc<Folder> {
         &self.folder
     }
 

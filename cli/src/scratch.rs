@@ -3,11 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use crate::address;
-
 /// Removes the empty folders of scratch places, whose names begin so. A folder with anything in it stays, whoever made it.
 pub(crate) fn remove_empty_folders(url: &str, prefix: &str) {
-    let Some(root) = address::store_path(url) else { return };
+    let Some(root) = longshore::file_url_path(url) else { return };
     for entry in fs::read_dir(root).into_iter().flatten().flatten() {
         if entry.file_name().to_string_lossy().starts_with(prefix) {
             remove_empty(&entry.path());

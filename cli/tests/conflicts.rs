@@ -4,7 +4,7 @@
 
 mod support;
 
-use support::Place;
+use support::{Ended, Place, longshore};
 
 /// Both devices have `a.txt`, and both changed it; `one` committed first.
 fn met() -> Place {
@@ -112,4 +112,88 @@ fn a_copy_that_exists_is_not_overwritten() {
     for text in ["third edit", "a fourth edit", "mine"] {
         assert!(contents.contains(&text.as_bytes().to_vec()), "{text} is lost");
     }
+}
+
+/// What each rule would do to a file that was edited on two sides, and to one that was deleted on one.
+#[test]
+fn a_dry_run_tells_what_the_rule_would_do() {
+    let place = Place::with(&["one", "two"]);
+    for name in ["a.txt", "sub/c.md", "d.txt", "same.txt", "gone.txt"] {
+        place.write(&format!("one/{name}"), name);
+    }
+    place.settle(&["one", "two"]);
+    for device in ["one", "two"] {
+        place.write(&format!("{device}/a.txt"), format!("edited on {device}"));
+        place.write(&format!("{device}/same.txt"), "the same edit");
+        place.remove(&format!("{device}/gone.txt"));
+    }
+    place.remove("one/sub/c.md");
+    place.write("two/sub/c.md", "edited, not deleted");
+    place.write("one/d.txt", "edited, not deleted");
+    place.remove("two/d.txt");
+    place.settle(&["one"]);
+    let decisions = |rule: &str, code: i32| {
+        let ended = place.sync("two", &["--dry-run", "--conflict", rule]);
+        assert_eq!(ended.code, Some(code), "{}", ended.err);
+        let plan = ended.json();
+        assert_eq!(plan["push"].as_array().unwrap().len(), 0, "{plan}");
+        let told = plan["conflicts"].as_array().unwrap().iter();
+        told.map(|told| format!("{} {}", told["document"].as_str().unwrap(), told["decision"].as_str().unwrap()))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(decisions("keep-both", 0), ["a.txt copied", "d.txt theirs", "sub/c.md ours"]);
+    assert_eq!(decisions("local", 0), ["a.txt ours", "d.txt ours", "sub/c.md ours"]);
+    assert_eq!(decisions("remote", 0), ["a.txt theirs", "d.txt theirs", "sub/c.md theirs"]);
+    assert_eq!(decisions("stop", 3), ["a.txt open", "d.txt open", "sub/c.md open"]);
+    let text = longshore().args(["sync", "--dry-run", "--conflict", "remote"]).arg(place.path("two")).output().unwrap();
+    let text = Ended::from(text).ok().out;
+    let line = "conflict: sub/c.md: deleted elsewhere, changed here; with remote it would be removed here\n";
+    assert!(text.contains(line), "{text}");
+    // It is told of an open conflict as well.
+    assert_eq!(place.sync("two", &["--conflict", "stop"]).code, Some(3));
+    assert_eq!(decisions("remote", 0), ["a.txt theirs", "d.txt theirs", "sub/c.md theirs"]);
+    place.sync("two", &["--conflict", "remote"]).ok();
+    assert!(!place.path("two/sub/c.md").exists());
+}
+
+#[test]
+fn what_was_given_up_can_be_had_from_the_log() {
+    let place = met();
+    place.write("one/b.txt", "b");
+    place.settle(&["one"]);
+    let text = longshore().args(["sync", "--conflict", "local"]).arg(place.path("two")).output().unwrap();
+    let text = Ended::from(text).ok().out;
+    let folder = std::fs::canonicalize(place.path("two")).unwrap();
+    assert!(text.contains(&format!("`longshore log get --folder {} 2 a.txt --to FILE`", folder.display())), "{text}");
+    let get = |more: &[&str]| {
+        let mut command = longshore();
+        command.args(["log", "get"]).args(more).current_dir(place.path("two"));
+        Ended::from(command.output().unwrap())
+    };
+    assert_eq!(get(&["2", "a.txt"]).ok().out, "first edit");
+    let to = place.path("saved.txt").display().to_string();
+    get(&["2", "a.txt", "--to", &to]).ok();
+    assert_eq!(place.read("saved.txt").unwrap(), "first edit");
+    assert!(get(&["1", "a.txt", "--to", &to]).fails(1).contains("not overwritten"));
+    assert_eq!(place.read("saved.txt").unwrap(), "first edit");
+    assert!(get(&["2", "x.txt"]).fails(1).contains("did not change `x.txt`"));
+    assert!(get(&["0", "a.txt"]).fails(2).contains("the first is 1"));
+    assert!(get(&["42", "a.txt"]).fails(1).contains("lists the newest"));
+    assert!(get(&["2", "a.txt", "--json"]).fails(2).contains("--to"));
+    place.remove("two/a.txt");
+    place.settle(&["two"]);
+    let newest = place.run("status", "two", &[]).ok().json()["status"]["checkpoint"].to_string();
+    assert!(get(&[&newest, "a.txt"]).fails(1).contains("deleted `a.txt`"));
+}
+
+#[test]
+fn a_deletion_elsewhere_is_called_one() {
+    let place = Place::with(&["one", "two"]);
+    place.write("one/a.txt", "a");
+    place.settle(&["one", "two"]);
+    place.remove("one/a.txt");
+    place.write("two/a.txt", "edited");
+    place.settle(&["one"]);
+    let text = longshore().arg("sync").arg(place.path("two")).output().unwrap();
+    assert!(Ended::from(text).ok().out.contains("a.txt was deleted elsewhere; your version is kept"));
 }

@@ -70,3 +70,21 @@ fn conformance_says_what_it_was_not_shown() {
     let ended = on_store(&place, "conformance", &["--require", "nothing"]);
     assert!(ended.fails(2).contains("is no group"));
 }
+
+#[test]
+fn conformance_prints_json_in_place_of_the_table() {
+    let place = Place::new();
+    fs::create_dir_all(place.path("store")).unwrap();
+    let run = |more: &[&str]| {
+        let mut command = longshore();
+        command.args(["--json", "conformance", &place.url(), "--quick", "--only", "storage::create"]).args(more);
+        Ended::from(command.output().unwrap())
+    };
+    let report = run(&[]).ok().json();
+    assert_eq!((&report["failed"], &report["size"]), (&0.into(), &"quick".into()));
+    // A failure is one object as well, with the outcome in it.
+    let ended = run(&["--require", "network"]);
+    let report = ended.json();
+    assert_eq!((ended.code, report["error"]["kind"].as_str()), (Some(1), Some("failure")), "{report}");
+    assert!(!report["cases"].as_array().unwrap().is_empty());
+}

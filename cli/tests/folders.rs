@@ -113,6 +113,23 @@ fn every_reading_command_speaks_json() {
     let shown = log(&["show", "1"]).ok().json();
     assert_eq!((shown["changes"][0]["id"].as_str(), shown["changes"][0]["bytes"].as_u64()), (Some("a.txt"), Some(1)));
     log(&["show", "9"]).fails(1);
+    // The option may stand anywhere.
+    let last = longshore().args(["log", "show", "1", "--json"]).current_dir(place.path("one")).output().unwrap();
+    assert_eq!(support::Ended::from(last).ok().json(), shown);
+}
+
+#[test]
+fn status_after_a_sync_finds_nothing_changed() {
+    let place = Place::with(&["one"]);
+    place.write("one/a.txt", "aaaa");
+    place.write("one/b.txt", "bbbb");
+    place.settle(&["one"]);
+    let status = place.run("status", "one", &[]).ok().json();
+    assert_eq!((status["changed"].as_u64(), status["too_fresh"].as_u64()), (Some(0), Some(0)), "{status}");
+    let written = time(&place, "one/a.txt");
+    place.write("one/a.txt", "cccc");
+    filetime::set_file_mtime(place.path("one/a.txt"), written).unwrap();
+    assert_eq!(place.run("status", "one", &[]).ok().json()["changed"], 1);
 }
 
 #[test]

@@ -151,3 +151,20 @@ fn a_folder_in_the_way_is_reported_and_stays() {
     place.settle(&["two"]);
     assert_eq!(place.read("two/x").unwrap(), "file");
 }
+
+/// One device has a file where the other has a folder: whoever is told must see which of both to rename.
+#[test]
+fn a_file_and_a_folder_of_one_name_are_told_apart() {
+    let place = Place::with(&["one", "two"]);
+    place.write("one/a", "a file");
+    place.write("two/a/b.txt", "in a folder");
+    place.settle(&["one"]);
+    let ended = place.sync("two", &[]);
+    assert_eq!(ended.code, Some(7), "{}", ended.err);
+    let why = ended.json()["skipped"][0]["why"].as_str().unwrap().to_owned();
+    assert!(why.contains("a folder of that name is in the way: rename it, then sync again"), "{why}");
+    let ended = place.sync("one", &[]);
+    let why = ended.json()["skipped"][0]["why"].as_str().unwrap().to_owned();
+    assert!(why.contains("`a` is a file") && why.contains("rename it, then sync again"), "{why}");
+    assert_eq!((place.read("one/a"), place.read("two/a/b.txt")), (Some("a file".into()), Some("in a folder".into())));
+}

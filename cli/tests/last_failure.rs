@@ -8,7 +8,7 @@ mod support;
 use std::fs;
 
 use serde_json::Value;
-use support::{Ended, Place, as_nobody, longshore, platform};
+use support::{Ended, Place, longshore};
 
 fn status(place: &Place) -> Value {
     place.run("status", "one", &[]).ok().json()
@@ -85,18 +85,6 @@ fn another_store_after_the_first_sync_is_remembered() {
     fails_and_is_remembered(&place, 5);
     fs::remove_dir_all(place.path("store")).unwrap();
     back(&place);
-    forgotten(&place);
-}
-
-#[test]
-fn a_store_that_cannot_be_read_is_remembered() {
-    let place = settled();
-    let Some(mut nobody) = as_nobody(&place) else { return };
-    platform::set_mode(&place.path("store"), 0o000);
-    let ended: Ended = nobody.arg("sync").arg(place.path("one")).output().unwrap().into();
-    let line = ended.fails(1);
-    remembered(&place, line.trim_end().strip_prefix("longshore: ").unwrap());
-    platform::set_mode(&place.path("store"), 0o755);
     forgotten(&place);
 }
 

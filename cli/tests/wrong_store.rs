@@ -24,11 +24,20 @@ fn store_becomes(place: &Place, other: &str) {
     fs::rename(place.path(other), place.path("store")).unwrap();
 }
 
+/// The store's address, and the next step in the command's words.
+#[track_caller]
+fn says_what_to_do(place: &Place, device: &str, line: &str) {
+    assert!(line.contains(&place.url()) && !line.contains("replica") && !line.contains("join anew"), "{line}");
+    let again =
+        format!("`longshore detach {}`, then `longshore init", fs::canonicalize(place.path(device)).unwrap().display());
+    assert!(line.contains(&again) || line.contains("mount"), "{line}");
+}
+
 #[track_caller]
 fn refused(place: &Place, code: i32) {
     place.write("one/new.txt", "new");
     for device in ["one", "two"] {
-        place.sync(device, &[]).fails(code);
+        says_what_to_do(place, device, &place.sync(device, &[]).fails(code));
     }
     assert_eq!(place.files("one").len(), 4);
     assert_eq!(place.files("two").len(), 3);
@@ -88,8 +97,8 @@ fn an_older_copy_in_its_place_is_an_error() {
     place.write("one/d.txt", "d");
     place.settle(&["one", "two"]);
     store_becomes(&place, "older");
-    place.sync("one", &[]).fails(5);
-    place.sync("two", &[]).fails(5);
+    says_what_to_do(&place, "one", &place.sync("one", &[]).fails(5));
+    says_what_to_do(&place, "two", &place.sync("two", &[]).fails(5));
     assert_eq!((place.files("one").len(), place.files("two").len()), (4, 4));
 }
 

@@ -124,7 +124,7 @@ async fn reach(open: &Open) -> Result<Arc<dyn Storage>, Finding> {
     };
     look.await.map_err(|error: longshore_core::Error| {
         let topic = if error.kind() == ErrorKind::Denied { "credentials" } else { "reachable" };
-        Finding::new(topic, Health::Bad, error.to_string())
+        Finding::new(topic, Health::Bad, error.message())
     })
 }
 

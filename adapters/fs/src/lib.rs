@@ -71,4 +71,5 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 
+pub use replicated::replicated_by;
 pub use storage::Fs;

@@ -22,6 +22,20 @@ const MARKERS: &[(&str, &str)] = &[
 /// Folders of Apple's systems under which everything is replicated.
 const APPLE: &[(&str, &str)] = &[("Mobile Documents", "iCloud"), ("CloudStorage", "a cloud service")];
 
+/// The tool that replicates this folder, as far as its marker files or the folder's place show it: Dropbox, Syncthing, iCloud
+/// and the like. Each device has a copy of its own of such a folder, so neither a store nor a database is safe in it.
+///
+/// ```
+/// let folder = tempfile::tempdir()?;
+/// assert_eq!(longshore_fs::replicated_by(folder.path()), None);
+/// std::fs::create_dir(folder.path().join(".stfolder"))?;
+/// assert_eq!(longshore_fs::replicated_by(&folder.path().join("deep/inside")), Some("Syncthing"));
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub fn replicated_by(folder: &Path) -> Option<&'static str> {
+    marker_above(folder).or_else(|| apple_folder(folder)).map(|(tool, _)| tool)
+}
+
 /// Refuses a root that such a tool replicates, as far as its files or its place show it.
 pub(crate) fn refuse(root: &Path) -> Result<()> {
     let found = marker_above(root).or_else(|| apple_folder(root)).or_else(|| copy_in(root));

@@ -1,5 +1,7 @@
 //! `longshore conflicts`: the conflicts that wait for an answer.
 
+use std::path::Path;
+
 use longshore::{Conflict, Replica as _, Version};
 use serde_json::json;
 
@@ -7,6 +9,7 @@ use super::text::{count, print_json, size};
 use crate::args;
 use crate::attached::Attached;
 use crate::exit::{Exit, Result, one_line};
+use crate::hint;
 use crate::output::say;
 
 pub(super) async fn run(args: &args::Attached, json: bool) -> Result<Exit> {
@@ -27,16 +30,16 @@ pub(super) async fn run(args: &args::Attached, json: bool) -> Result<Exit> {
                 conflict.sequence.get()
             );
         }
-        say!("{}", summary(found.len() as u64));
+        say!("{}", summary(found.len() as u64, &at.folder));
     }
     Ok(if found.is_empty() { Exit::Done } else { Exit::Conflicts })
 }
 
-fn summary(waiting: u64) -> String {
+fn summary(waiting: u64, folder: &Path) -> String {
     if waiting == 0 {
         return "no conflict waits".to_owned();
     }
-    let next = "run `longshore sync`, with --conflict keep-both, local or remote";
+    let next = format!("run `longshore sync{}` with --conflict keep-both, local or remote", hint::folder(folder));
     format!("{} waiting; {next}", count(waiting, "conflict"))
 }
 

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use longshore::Storage;
 use longshore_conformance::suite::{ignored_groups, unshown};
 use longshore_conformance::{CaseReport, Group, Harness, Scratch, Size, Suite, Verdict, report};
+use serde_json::Value;
 
+use super::text::print_json;
 use crate::address;
 use crate::args::Conformance;
 use crate::exit::{Exit, Failure, Result, one_line};
@@ -15,8 +17,8 @@ use crate::output::say;
 use crate::replica::blocking;
 use crate::scratch;
 
-pub(super) async fn run(args: Conformance) -> Result<Exit> {
-    address::refuse_password(&args.url)?;
+pub(super) async fn run(args: Conformance, json: bool) -> Result<Exit> {
+    address::check(&args.url)?;
     longshore::open_storage(&args.url)?;
     let required = required(&args.require)?;
     let size = if args.quick {
@@ -34,8 +36,18 @@ pub(super) async fn run(args: Conformance) -> Result<Exit> {
     if reports.is_empty() {
         return Err(Failure::new(Exit::Usage, "--only", "no case has such a name; leave it out to run all"));
     }
-    write(&args, size, &reports)?;
-    finish(&args.url, &reports, &required)
+    let seed = reports.first().map_or(0, |report| report.seed);
+    let outcome = report::json(&args.url, size, seed, &reports);
+    write(&args, &outcome, &reports, json)?;
+    match finish(&args.url, &reports, &required) {
+        Err(failure) if json => Err(failure.with_details(outcome)),
+        ended => {
+            if json {
+                print_json(&outcome);
+            }
+            ended
+        }
+    }
 }
 
 fn harness(url: &str) -> Harness {
@@ -44,7 +56,7 @@ fn harness(url: &str) -> Harness {
         let storage = longshore::open_storage(&at);
         async move { storage }
     });
-    let Some(missing) = address::store_path(url).map(|path| path.join("conformance-no-such-folder")) else {
+    let Some(missing) = longshore::file_url_path(url).map(|path| path.join("conformance-no-such-folder")) else {
         return harness;
     };
     harness.missing_root(move |_| {
@@ -67,16 +79,15 @@ fn tell(report: &CaseReport) {
     eprintln!("{} ... {} ({} ms)", report.case.name(), report.verdict.as_str(), report.took.as_millis());
 }
 
-fn write(args: &Conformance, size: Size, reports: &[CaseReport]) -> Result<()> {
-    let seed = reports.first().map_or(0, |report| report.seed);
-    let json = args.json.as_ref().map(|_| format!("{:#}\n", report::json(&args.url, size, seed, reports)));
-    match (&args.json, json) {
-        (Some(path), Some(json)) if path == Path::new("-") => say!("{}", json.trim_end()),
-        (Some(path), Some(json)) => {
-            save(path, &json)?;
-            say!("{}", report::table(&args.url, reports).trim_end());
-        }
-        _ => say!("{}", report::table(&args.url, reports).trim_end()),
+/// Writes the files that were asked for, and the table unless JSON goes to standard output.
+fn write(args: &Conformance, outcome: &Value, reports: &[CaseReport], json: bool) -> Result<()> {
+    match &args.json {
+        Some(path) if path == Path::new("-") && !json => say!("{outcome:#}"),
+        Some(path) if path != Path::new("-") => save(path, &format!("{outcome:#}\n"))?,
+        _ => {}
+    }
+    if !json && args.json.as_deref() != Some(Path::new("-")) {
+        say!("{}", report::table(&args.url, reports).trim_end());
     }
     args.junit.as_ref().map_or(Ok(()), |path| save(path, &report::junit(&args.url, reports)))
 }

@@ -94,10 +94,14 @@ fn conflict(stage: &mut Stage) -> Result<()> {
 }
 
 fn compare(stage: &Stage) -> Result<Exit> {
-    let (laptop, phone) = (stage.folder("laptop"), stage.folder("phone"));
-    let (files, differences) = differences(&laptop, &phone)?;
+    let (files, differences) = differences(&stage.folder("laptop"), &stage.folder("phone"))?;
     say!("6. Both folders are compared byte by byte: {}, {} differ.", count(files, "file"), differences.len());
     say!("   {} were used in {}.", count(stage.requests, "storage request"), count(stage.syncs, "sync"));
+    judge(&differences)
+}
+
+/// The demo has failed if anything differs.
+fn judge(differences: &[String]) -> Result<Exit> {
     if differences.is_empty() {
         return Ok(Exit::Done);
     }
@@ -110,4 +114,16 @@ fn compare(stage: &Stage) -> Result<Exit> {
 fn failed(path: &Path) -> impl FnOnce(std::io::Error) -> Failure {
     let path = path.to_owned();
     move |error| crate::config::cannot("use", &path, &error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_difference_is_a_failure_that_names_it() {
+        assert_eq!(judge(&[]).unwrap(), Exit::Done);
+        let failure = judge(&["a.txt".to_owned()]).unwrap_err();
+        assert!(failure.exit == Exit::Failure && failure.to_string().contains("`a.txt`"), "{failure}");
+    }
 }

@@ -15,11 +15,10 @@ use crate::output::say;
 use crate::scratch;
 
 pub(super) async fn run(args: &Doctor, json: bool) -> Result<Exit> {
-    address::refuse_password(&args.url)?;
+    address::check(&args.url)?;
     // A wrong address is no finding about a store.
-    let first = longshore::open_storage(&args.url);
-    if let Err(error) = first {
-        return Err(Failure::from(error));
+    if let Err(error) = longshore::open_storage(&args.url) {
+        return Err(Failure::of_store(&error, &args.url, ToOwned::to_owned));
     }
     let url = args.url.clone();
     let mut findings = examine(&move || {
@@ -30,12 +29,26 @@ pub(super) async fn run(args: &Doctor, json: bool) -> Result<Exit> {
     findings.extend(mount(&args.url));
     scratch::remove_empty_folders(&args.url, "doctor-");
     let worst = findings.iter().map(|finding| finding.health).max().unwrap_or(Health::Bad);
+    // Notes are worth knowing, and take nothing away.
+    let worst = if worst == Health::Note { Health::Good } else { worst };
+    for finding in findings.iter_mut().filter(|finding| finding.health == Health::Bad) {
+        finding.text = format!("{}: {}", args.url, finding.text);
+    }
     if json {
         print_json(&json!({ "health": worst.as_str(), "findings": findings.iter().map(as_json).collect::<Vec<_>>() }));
     } else {
         print(&findings, worst);
     }
-    Ok(if worst == Health::Bad { Exit::Unsupported } else { Exit::Done })
+    Ok(findings.iter().find(|finding| finding.health == Health::Bad).map_or(Exit::Done, |bad| exit(bad.topic)))
+}
+
+/// How the command ends for the first thing that is bad.
+fn exit(topic: &str) -> Exit {
+    match topic {
+        "reachable" => Exit::Busy,
+        "writable" | "credentials" => Exit::Failure,
+        _ => Exit::Unsupported,
+    }
 }
 
 fn open(url: &str) -> Answer<Arc<dyn Storage>> {
@@ -44,7 +57,7 @@ fn open(url: &str) -> Answer<Arc<dyn Storage>> {
 
 /// What the place of a folder says about it.
 fn mount(url: &str) -> Option<Finding> {
-    let folder = address::store_path(url)?;
+    let folder = longshore::file_url_path(url)?;
     let why = mounts::shared_otherwise(&address::resolved(&folder))?;
     let text = format!("the folder lies {why}: other machines may see it late, or see another one");
     Some(Finding { topic: "mount", health: Health::Warning, text })
@@ -57,7 +70,7 @@ fn print(findings: &[Finding], worst: Health) {
     say!(
         "{}",
         match worst {
-            Health::Bad => "this store cannot hold data safely",
+            Health::Bad => "this store cannot hold data safely as it is",
             Health::Warning => "this store can hold data safely, with the warnings above",
             Health::Note | Health::Good => "this store can hold data safely",
         }

@@ -26,11 +26,11 @@ pub(super) async fn run(args: &args::Attached, json: bool) -> Result<Exit> {
     let book = Book::load(&at.replica).await?;
     let off: Vec<Skipped> = book.off_disk().map(|(id, why)| Skipped::problem(id.as_str(), why)).collect();
     let files = book.on_disk().count() as u64;
-    let changes = look(&at, book).await?;
+    let (changes, fresh) = look(&at, book).await?;
     if json {
         print_json(&json!({
             "folder": at.folder, "url": at.config.url, "device": at.config.device, "files": files,
-            "changed": changes.candidates.len(), "deleted": changes.deleted.len(), "status": status,
+            "changed": changes.candidates.len(), "deleted": changes.deleted.len(), "too_fresh": fresh, "status": status,
             "failed_at": failed_at, "skipped": changes.skipped, "not_on_disk": off,
         }));
         return Ok(Exit::Done);
@@ -43,6 +43,9 @@ pub(super) async fn run(args: &args::Attached, json: bool) -> Result<Exit> {
         changes.candidates.len(),
         changes.deleted.len()
     );
+    if fresh > 0 {
+        say!("{} too fresh to tell: written within two seconds of being recorded", count(fresh, "file"));
+    }
     say!("{} to commit, {} waiting", count(status.pending, "recorded change"), count(status.conflicts, "conflict"));
     print_skipped(&changes.skipped);
     print_skipped(&off);
@@ -55,10 +58,15 @@ async fn replica_status(replica: Arc<dyn Replica>) -> Result<Status> {
     Ok(Client::builder(server, replica).build().status().await?)
 }
 
-async fn look(at: &Attached, book: Book) -> Result<Changes> {
+/// What changed, and how many files cannot be told without reading much.
+async fn look(at: &Attached, book: Book) -> Result<(Changes, u64)> {
     let folder = Folder::new(at.folder.clone());
-    let changes = blocking(move || folder.scan(wall_seconds()).map(|scan| Changes::find(&folder, scan, &book))).await?;
-    changes.map_err(|error| crate::config::cannot("read", &at.folder, &error))
+    let changes = blocking(move || {
+        let mut changes = Changes::find(&folder, folder.scan(wall_seconds())?, &book);
+        let fresh = changes.settle_fresh(&folder, wall_seconds());
+        Ok((changes, fresh))
+    });
+    changes.await?.map_err(|error| crate::config::cannot("read", &at.folder, &error))
 }
 
 fn last_sync(status: &Status, failed_at: Option<u64>) -> String {

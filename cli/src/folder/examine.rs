@@ -50,7 +50,10 @@ impl Folder {
             Err(error) => return Err(failed("look", id, error)),
         };
         if !meta.is_file() {
-            return Ok(Verdict::Blocked(format!("{} of that name is in the way", kind(&meta))));
+            return Ok(Verdict::Blocked(format!(
+                "{} of that name is in the way: rename it, then sync again",
+                kind(&meta)
+            )));
         }
         let stamp = Stamp::of(&meta, now);
         match record.map(|record| &record.seen) {

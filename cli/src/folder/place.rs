@@ -63,7 +63,10 @@ impl Folder {
         for part in parents.split('/') {
             path.push(part);
             if let Some(obstacle) = make_folder(&path)? {
-                return Ok(Some(format!("`{}` is {obstacle}: nothing is written through it", self.relative(&path))));
+                return Ok(Some(format!(
+                    "`{}` is {obstacle}: nothing is written through it; rename it, then sync again",
+                    self.relative(&path)
+                )));
             }
         }
         checked.0.insert(PathBuf::from(parents));

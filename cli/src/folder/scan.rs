@@ -14,6 +14,7 @@ use super::place::kind;
 use super::read::too_large;
 use super::seen::Stamp;
 use super::{Folder, Skipped};
+use crate::config::OURS;
 
 /// More threads do not make a disk faster.
 const MOST_THREADS: usize = 4;
@@ -130,6 +131,10 @@ fn scan_entry(
         return Ok(None);
     };
     if names::is_never(text) {
+        if text == OURS && !level.prefix.is_empty() && entry.path().join("config.json").exists() {
+            let why = "the folder it lies in is attached to a store by itself, so its files are synced twice: detach one of both";
+            scan.skipped.push(Skipped::by_policy(format!("{}{text}", level.prefix), why));
+        }
         return Ok(None);
     }
     if text.starts_with(TEMPORARY) {

@@ -56,8 +56,8 @@ impl From<Output> for Ended {
     }
 }
 
-/// The command, run by a user for whom permissions count; `None` where there is no such user.
-pub(crate) fn as_nobody(place: &Place) -> Option<Command> {
+/// The command, run by a user for whom permissions count; or why there is no such user.
+pub(crate) fn as_nobody(place: &Place) -> Result<Command, String> {
     platform::as_nobody(Path::new(env!("CARGO_BIN_EXE_longshore")), place.dir.path())
 }
 

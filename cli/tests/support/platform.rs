@@ -20,18 +20,20 @@ mod unix {
     const NOBODY: u32 = 65534;
 
     /// This program, to be run in this place by a user for whom permissions count; all that is there is that user's. Tests may run
-    /// as root. `None`, with the reason printed, where the system has no such permissions.
-    #[allow(clippy::unnecessary_wraps, reason = "elsewhere there is none")]
-    pub(crate) fn as_nobody(program: &Path, place: &Path) -> Option<Command> {
+    /// as root. The error says why there is no such user.
+    pub(crate) fn as_nobody(program: &Path, place: &Path) -> Result<Command, String> {
         // Its own folder may be closed to that user.
         let copy = place.join("program");
         fs::copy(program, &copy).unwrap();
-        let mut command = Command::new(copy);
+        let mut command = Command::new(&copy);
         if is_root(place) {
-            give_away(place);
+            give_away(place).map_err(|error| format!("this root may not give files away ({error})"))?;
             command.uid(NOBODY).gid(NOBODY);
+            let mut probe = Command::new(&copy);
+            let probe = probe.arg("--version").uid(NOBODY).gid(NOBODY).output();
+            probe.map_err(|error| format!("this root may not become another user ({error})"))?;
         }
-        Some(command)
+        Ok(command)
     }
 
     fn is_root(place: &Path) -> bool {
@@ -41,13 +43,14 @@ mod unix {
         fs::read(&probe).is_ok()
     }
 
-    fn give_away(path: &Path) {
-        chown(path, Some(NOBODY), Some(NOBODY)).unwrap();
+    fn give_away(path: &Path) -> io::Result<()> {
+        chown(path, Some(NOBODY), Some(NOBODY))?;
         if path.is_dir() {
-            for entry in fs::read_dir(path).unwrap() {
-                give_away(&entry.unwrap().path());
+            for entry in fs::read_dir(path)? {
+                give_away(&entry?.path())?;
             }
         }
+        Ok(())
     }
 
     pub(crate) fn set_mode(path: &Path, mode: u32) {
@@ -79,9 +82,8 @@ mod other {
     use std::path::Path;
     use std::process::Command;
 
-    pub(crate) fn as_nobody(_program: &Path, _place: &Path) -> Option<Command> {
-        println!("skipped, since this system has no permissions that a test could take away");
-        None
+    pub(crate) fn as_nobody(_program: &Path, _place: &Path) -> Result<Command, String> {
+        Err("this system has no permissions that a test could take away".to_owned())
     }
 
     pub(crate) fn set_mode(_path: &Path, _mode: u32) {}

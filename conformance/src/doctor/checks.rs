@@ -3,7 +3,8 @@
 use bytes::Bytes;
 use futures::future::join_all;
 use longshore_core::{
-    ByteRange, Capabilities, Created, Folder, ObjectKey, Payload, Runtime as _, ServerTime, Storage, TokioRuntime,
+    ByteRange, Capabilities, Created, Error, Folder, ObjectKey, Payload, Runtime as _, ServerTime, Storage,
+    TokioRuntime,
 };
 
 use super::{Finding, Health, Patient};
@@ -26,12 +27,34 @@ pub(super) const LIMITS: &str = "a check from one machine cannot show that two m
                                  iCloud, OneDrive), each machine may see a store of its own: run this on two machines, or \
                                  reach the store itself";
 
-type Answer = Result<Finding, Failure>;
+type Answer = Result<Finding, Trouble>;
+
+/// Why a question has no answer, in the words of a user.
+#[derive(Debug)]
+struct Trouble(String);
+
+impl From<Error> for Trouble {
+    fn from(error: Error) -> Self {
+        let cause = std::error::Error::source(&error).map(ToString::to_string);
+        let cause = cause.filter(|cause| !error.message().contains(cause)).map(|cause| format!(" ({cause})"));
+        Self(format!("{}{}", error.message(), cause.unwrap_or_default()))
+    }
+}
+
+impl From<Failure> for Trouble {
+    fn from(failure: Failure) -> Self {
+        Self(failure.to_string())
+    }
+}
 
 /// Asks everything, and stops at the first thing that makes data unsafe.
 pub(super) async fn all(patient: &Patient, findings: &mut Vec<Finding>) {
+    findings.push(answer("writable", writable(patient).await));
+    if is_bad(findings) {
+        return;
+    }
     findings.push(answer("creates once", once(patient).await));
-    if findings.iter().any(|finding| finding.health == Health::Bad) {
+    if is_bad(findings) {
         return;
     }
     findings.push(answer("creates once, raced", raced(patient).await));
@@ -42,8 +65,12 @@ pub(super) async fn all(patient: &Patient, findings: &mut Vec<Finding>) {
     findings.push(answer("speed", speed(patient).await));
 }
 
+fn is_bad(findings: &[Finding]) -> bool {
+    findings.iter().any(|finding| finding.health == Health::Bad)
+}
+
 fn answer(topic: &'static str, answer: Answer) -> Finding {
-    answer.unwrap_or_else(|failure| Finding::new(topic, Health::Bad, failure.to_string()))
+    answer.unwrap_or_else(|Trouble(what)| Finding::new(topic, Health::Bad, what))
 }
 
 fn good(topic: &'static str, text: impl Into<String>) -> Finding {
@@ -54,15 +81,24 @@ fn bad(topic: &'static str, text: impl Into<String>) -> Finding {
     Finding::new(topic, Health::Bad, text)
 }
 
-fn record(name: &str) -> Result<ObjectKey, Failure> {
+fn record(name: &str) -> Result<ObjectKey, Trouble> {
     Ok(ObjectKey::new(format!("records/{name}/data"))?)
 }
 
-async fn read(storage: &dyn Storage, key: &ObjectKey) -> Result<Option<Bytes>, Failure> {
+async fn read(storage: &dyn Storage, key: &ObjectKey) -> Result<Option<Bytes>, Trouble> {
     match storage.get(key, ByteRange::ALL).await?.value {
         Some(object) => Ok(Some(object.read(2 * SEGMENT as u64).await?)),
         None => Ok(None),
     }
+}
+
+async fn writable(patient: &Patient) -> Answer {
+    let key = record("writable")?;
+    patient.clients[0].create(&key, Bytes::from_static(b"x")).await.map_err(|error| {
+        let Trouble(what) = Trouble::from(error);
+        Trouble(format!("nothing can be written here: {what}"))
+    })?;
+    Ok(good("writable", "this user may write"))
 }
 
 async fn once(patient: &Patient) -> Answer {

@@ -132,3 +132,53 @@ fn all(folder: &Path) -> Result<BTreeMap<String, bool>> {
     let scan = Folder::new(folder.to_owned()).scan(0).map_err(failed(folder))?;
     Ok(scan.files.into_iter().map(|found| (found.id.to_string(), found.stamp.executable)).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::platform;
+
+    /// Two folders with the same three files.
+    fn twins() -> (tempfile::TempDir, PathBuf, PathBuf) {
+        let place = tempfile::tempdir().unwrap();
+        let (one, two) = (place.path().join("one"), place.path().join("two"));
+        for folder in [&one, &two] {
+            for name in ["a", "b", "sub/c"] {
+                write(folder, name, "text").unwrap();
+            }
+        }
+        (place, one, two)
+    }
+
+    #[test]
+    fn equal_folders_do_not_differ() {
+        let (_place, one, two) = twins();
+        assert_eq!(differences(&one, &two).unwrap(), (3, Vec::new()));
+    }
+
+    #[test]
+    fn other_bytes_of_the_same_length_differ() {
+        let (_place, one, two) = twins();
+        write(&two, "sub/c", "TEXT").unwrap();
+        assert_eq!(differences(&one, &two).unwrap().1, ["sub/c"]);
+    }
+
+    #[test]
+    fn a_file_missing_on_either_side_differs() {
+        let (_place, one, two) = twins();
+        fs::remove_file(one.join("a")).unwrap();
+        fs::remove_file(two.join("b")).unwrap();
+        assert_eq!(differences(&one, &two).unwrap().1, ["b", "a"]);
+    }
+
+    #[test]
+    fn the_executable_bit_differs_where_there_is_one() {
+        let (_place, one, two) = twins();
+        let path = two.join("a");
+        let permissions = fs::metadata(&path).unwrap().permissions();
+        fs::set_permissions(&path, platform::with_executable(&permissions, true)).unwrap();
+        if platform::is_executable(&fs::metadata(&path).unwrap()) {
+            assert_eq!(differences(&one, &two).unwrap().1, ["a"]);
+        }
+    }
+}

@@ -1,6 +1,7 @@
 //! What a sync tells when it is done.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use longshore::SyncReport;
 use serde_json::json;
@@ -9,6 +10,7 @@ use crate::commands::text::{count, print_json, print_skipped, size};
 use crate::conflict::Decision;
 use crate::exit::{Exit, one_line};
 use crate::folder::Skipped;
+use crate::hint;
 use crate::output::say;
 use crate::replica::Tally;
 
@@ -33,11 +35,11 @@ impl Summary {
     }
 
     /// Prints it, and says how the command ends.
-    pub(super) fn tell(&self, json: bool) -> Exit {
+    pub(super) fn tell(&self, folder: &Path, json: bool) -> Exit {
         if json {
             print_json(&self.as_json());
         } else {
-            self.print();
+            self.print(folder);
         }
         self.exit()
     }
@@ -45,8 +47,8 @@ impl Summary {
     fn as_json(&self) -> serde_json::Value {
         let conflicts = self.decisions.iter().map(|(of, decision)| match decision {
             Decision::Copied(copy) => json!({ "document": of, "decision": "copied", "copy": copy }),
-            Decision::Ours => json!({ "document": of, "decision": "ours" }),
-            Decision::Theirs => json!({ "document": of, "decision": "theirs" }),
+            Decision::Ours(theirs) => json!({ "document": of, "decision": "ours", "theirs_in_commit": theirs }),
+            Decision::Theirs(deleted) => json!({ "document": of, "decision": "theirs", "deleted": deleted }),
         });
         json!({
             "report": self.report, "written": self.tally.written, "removed": self.tally.removed,
@@ -55,10 +57,10 @@ impl Summary {
         })
     }
 
-    fn print(&self) {
+    fn print(&self, folder: &Path) {
         let Self { report, tally, .. } = self;
         for (of, decision) in &self.decisions {
-            say!("conflict: {}", words(&one_line(of), decision));
+            say!("conflict: {}", words(of, decision, folder));
         }
         print_skipped(&self.skipped);
         if report.cloned {
@@ -74,16 +76,27 @@ impl Summary {
             size(report.bytes_down),
         );
         if report.unresolved > 0 {
-            say!("{} waiting; see `longshore conflicts`", count(report.unresolved, "conflict"));
+            let waiting = count(report.unresolved, "conflict");
+            say!("{waiting} waiting; see `longshore conflicts{}`", hint::folder(folder));
         }
     }
 }
 
 /// What became of a document that was changed on both sides.
-fn words(of: &str, decision: &Decision) -> String {
+fn words(of: &str, decision: &Decision, folder: &Path) -> String {
+    let name = one_line(of);
     match decision {
-        Decision::Copied(copy) => format!("{of} has their version; yours is now {}", one_line(copy)),
-        Decision::Ours => format!("{of} keeps your version; theirs stays in the log"),
-        Decision::Theirs => format!("{of} has their version; yours was given up"),
+        Decision::Copied(copy) => format!("{name} has their version; yours is now {}", one_line(copy)),
+        Decision::Ours(None) => format!("{name} was deleted elsewhere; your version is kept"),
+        Decision::Ours(Some(commit)) => format!(
+            "{name} keeps your version; theirs stays in the log: `longshore log get{} {} {} --to FILE`",
+            hint::log_folder(folder),
+            commit.get(),
+            hint::quoted(&name),
+        ),
+        Decision::Theirs(true) => {
+            format!("{name} was deleted elsewhere, and is removed here; your version was given up")
+        }
+        Decision::Theirs(false) => format!("{name} has their version; yours was given up"),
     }
 }
