@@ -5,6 +5,9 @@
 //! Each mistake is a process of its own: it is read once. `LONGSHORE_MATRIX=all` runs every case of the groups server, sync and
 //! interruption on every mistake, which takes many minutes, and shows who else notices.
 
+#[path = "broken_engines/named.rs"]
+mod named;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
 use std::process::{Command, ExitCode, Stdio};
@@ -16,6 +19,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use longshore_conformance::{Harness, Size, Suite};
 use longshore_core::sabotage::Mistake;
 use longshore_core::{MemoryStorage, Storage};
+use named::named;
 
 /// The cases that a child runs, with commas between; a process without this variable is the parent.
 const CHILD: &str = "LONGSHORE_ENGINE_CASES";
@@ -23,52 +27,6 @@ const CHILD: &str = "LONGSHORE_ENGINE_CASES";
 const LIMIT: Duration = Duration::from_secs(60);
 const SEED: u64 = 1;
 const GROUPS: [&str; 3] = ["server::", "sync::", "interruption::"];
-
-/// The cases that must notice this mistake.
-fn named(mistake: Mistake) -> &'static [&'static str] {
-    match mistake {
-        Mistake::CheckpointFirst | Mistake::SegmentSkipped => &["sync::damage::removed_segments_are_corrupt"],
-        Mistake::FailureKeepsCheckpoint => &["sync::meanwhile::the_disk_fills"],
-        Mistake::ChainUnchecked => &["sync::replaced::entries_of_two_histories_are_refused"],
-        Mistake::HeadTimeIgnored => &["sync::unseen::a_trimmed_log_is_not_begun_anew"],
-        Mistake::FirstChangeCounts => &["sync::fleet::one_that_was_away_catches_up"],
-        Mistake::OwnByClientId => &["sync::meanwhile::a_clone_commits"],
-        Mistake::OwnEntryApplied
-        | Mistake::AttemptUnjournalled
-        | Mistake::AttemptForgotten
-        | Mistake::NextNumberOnDoubt => &["sync::unseen::a_lost_reply_is_asked_for"],
-        Mistake::CopyUnnoticed => &["sync::copies::a_clone_takes_a_new_name"],
-        Mistake::LocalWins
-        | Mistake::RemoteWins
-        | Mistake::BaseDecides
-        | Mistake::RevisionDecides
-        | Mistake::ConflictPushed => &["sync::conflicts::told_once_with_all_three_sides"],
-        Mistake::EqualEditsConflict => &["sync::conflicts::equal_changes_are_none"],
-        Mistake::StagedKept | Mistake::RowsDroppedFirst => &["sync::meanwhile::another_commits"],
-        Mistake::LateAnswerApplied => &["sync::meanwhile::the_app_writes_while_it_is_asked"],
-        Mistake::MergeKeepsBase => &["sync::unseen::a_merge_is_based_on_the_remote_version"],
-        Mistake::StoreIdUnchecked => &["sync::unseen::another_store_without_entries_is_refused"],
-        Mistake::StoreGoneIgnored => &["sync::replaced::an_emptied_store_is_refused"],
-        Mistake::CheckpointHashUnchecked => &["sync::replaced::a_fork_is_refused"],
-        Mistake::MissingEntryIgnored => &["sync::replaced::an_older_copy_is_refused"],
-        Mistake::OldLookTrusted => &["sync::meanwhile::the_store_is_emptied"],
-        Mistake::LaterRowsDropped => &["sync::interrupted::a_dropped_push_loses_nothing"],
-        Mistake::ExistsIsAnothers => &["server::log::the_same_bytes_again_are_the_same_commit"],
-        Mistake::ExistsIsOurs => &["server::log::other_bytes_find_the_number_taken"],
-        Mistake::StaleBatchApplied => &["sync::meanwhile::the_app_writes"],
-        Mistake::CancelKeepsClaim => &["sync::interrupted::a_dropped_first_sync_loses_nothing"],
-        Mistake::LeaseTakenAtOnce => &["server::lease::taken_over_after_its_whole_time_only"],
-        Mistake::FirstLookForgotten => &["server::lease::a_watcher_that_restarts_waits_no_longer"],
-        Mistake::RenewedAtAnyNumber => &["server::lease::by_force_the_holder_is_fenced"],
-        Mistake::ExpiredLeaseRenewed => &["server::lease::a_holder_that_slept_is_fenced"],
-        Mistake::TokenReused => &["server::lease::tokens_grow_over_fifty_grants"],
-        Mistake::ExpectedVersionIgnored => &["server::metadata::a_wrong_expectation_is_a_conflict"],
-        Mistake::SegmentHashUnchecked => &["server::segments::one_that_is_not_as_named_is_corrupt"],
-        Mistake::ChecksumUnchecked => &["sync::unseen::a_changed_byte_is_noticed"],
-        // One that is new here has no case yet: that fails.
-        _ => &[],
-    }
-}
 
 /// Which cases failed with which mistake; none of a mistake whose process hung.
 type Matrix = Arc<Mutex<BTreeMap<&'static str, Seen>>>;

@@ -3,6 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 #![allow(unreachable_pub, reason = "a test is a crate of its own")]
 
+#[path = "broken/interrupted.rs"]
+mod interrupted;
+#[path = "broken_engines/named.rs"]
+mod named;
 #[path = "broken_server_impls/proxy.rs"]
 mod proxy;
 #[path = "broken_server_impls/server.rs"]
@@ -15,6 +19,8 @@ use std::sync::Arc;
 
 use longshore_conformance::{Group, Harness, Size, Suite, Verdict};
 use longshore_core::Storage;
+use longshore_core::sabotage::Mistake;
+use named::named;
 use proxy::Proxy;
 use server::harness;
 use wrong::{CAUGHT, Wrong};
@@ -97,10 +103,13 @@ fn a_proxy_that_hides_what_happens_is_caught() {
 /// The other way round: a case that nothing fails shows nothing.
 #[test]
 fn each_case_catches_something() {
-    let groups = [Group::Server, Group::Sync];
+    let groups = [Group::Server, Group::Sync, Group::Interruption];
     let all = Suite::cases().into_iter().filter(|case| groups.contains(&case.group()));
     let all: BTreeSet<&str> = all.map(|case| case.name()).collect();
-    let shown = CAUGHT.iter().flat_map(|(_, cases)| *cases).chain(HIDDEN_BY_A_PROXY);
+    // What an engine's mistakes show, `broken_engines.rs` holds; what broken storages show, `broken_servers.rs`.
+    let by_engines = Mistake::ALL.iter().flat_map(|mistake| named(*mistake));
+    let shown = CAUGHT.iter().flat_map(|(_, cases)| *cases).chain(HIDDEN_BY_A_PROXY).chain(by_engines);
+    let shown = shown.chain(interrupted::CAUGHT.iter().map(|(_, case)| case));
     let shown: BTreeSet<&str> = shown.copied().collect();
     let listed: BTreeSet<&str> = NOT_YET_SHOWN.iter().copied().collect();
     println!("not shown to catch anything yet: {listed:#?}");
@@ -109,5 +118,5 @@ fn each_case_catches_something() {
     let both: Vec<_> = shown.intersection(&listed).collect();
     assert!(both.is_empty(), "shown now, so not to be listed any more: {both:#?}");
     let neither: Vec<_> = all.difference(&shown).filter(|name| !listed.contains(*name)).collect();
-    assert!(neither.is_empty(), "no server here fails these cases: {neither:#?}");
+    assert!(neither.is_empty(), "no server or engine fails these cases: {neither:#?}");
 }

@@ -6,7 +6,7 @@
 mod broken;
 
 use broken::matrix::{Broken, run};
-use broken::{storage, wrong};
+use broken::{interrupted, storage, wrong};
 use longshore_conformance::Group;
 
 /// What the table stands for; a group whose broken servers come is added here.
@@ -27,4 +27,19 @@ fn the_server_that_they_are_made_from_is_right() {
     let matrix = run(&[sound]);
     let seen = matrix.seen(0);
     assert!(seen.is_empty(), "{}", seen.join("\n"));
+}
+
+/// The same broken storages under an engine whose calls fail.
+#[test]
+fn what_shows_under_faults_is_caught() {
+    let table = storage::table();
+    let row = |(name, case): &'static (&str, &str)| {
+        let broken = table.iter().find(|broken| broken.name == *name).unwrap();
+        Broken { only: case, caught_by: std::slice::from_ref(case), ..*broken }
+    };
+    let rows: Vec<Broken> = interrupted::CAUGHT.iter().map(row).collect();
+    let matrix = run(&rows);
+    println!("{matrix}");
+    let complaints = matrix.complaints(&[]);
+    assert!(complaints.is_empty(), "{}", complaints.join("\n"));
 }

@@ -1,5 +1,6 @@
 //! Broken servers, and the matrix of what catches them.
 
+pub(crate) mod interrupted;
 pub(crate) mod matrix;
 pub(crate) mod storage;
 pub(crate) mod wrong;

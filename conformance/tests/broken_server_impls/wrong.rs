@@ -130,7 +130,14 @@ pub const CAUGHT: &[(Wrong, &[&str])] = &[
     ),
     (W::OwnEntryIsTaken, &["server::log::entries_come_as_written"]),
     (W::RepeatIsTaken, &["server::log::the_same_bytes_again_are_the_same_commit"]),
-    (W::CommitIsForgotten, &["server::log::entries_come_as_written", "sync::ids::of_all_shapes_arrive"]),
+    (
+        W::CommitIsForgotten,
+        &[
+            "server::log::entries_come_as_written",
+            "sync::ids::of_all_shapes_arrive",
+            "interruption::server::a_long_history_of_faults",
+        ],
+    ),
     (W::ReadSkips, &["server::log::twelve_hundred_entries"]),
     (W::ReadRepeats, &["server::log::twelve_hundred_entries", "sync::fleet::one_that_was_away_catches_up"]),
     (W::ReadHidesNewest, &["server::log::entries_come_as_written", "sync::commits::nothing_new_is_nothing_done"]),
@@ -212,7 +219,7 @@ pub const CAUGHT: &[(Wrong, &[&str])] = &[
     (W::ConflictSaysNothing, &["server::metadata::a_wrong_expectation_is_a_conflict"]),
     (W::MetadataNamesCollide, &["server::metadata::names_of_all_shapes"]),
     (W::MetadataUnlimited, &["server::metadata::up_to_512_kib"]),
-    (W::MetadataIsStale, &["server::metadata::versions_follow_each_other"]),
+    (W::MetadataIsStale, &["server::metadata::versions_follow_each_other", "interruption::server::writing_metadata"]),
     (W::TrafficShrinks, &["server::traffic::counters_only_grow"]),
     (
         W::CommitDoubles,

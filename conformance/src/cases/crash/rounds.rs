@@ -167,12 +167,14 @@ impl Devices {
         if round % EDGE == EDGE - 1 || calls < 3 {
             let place = |call, moment| Place { call, moment };
             let last = calls - 1;
-            return self.dice.one_of(&[
+            // In turn, and first where an acknowledgement is lost.
+            let edges = [
+                place(last, Moment::After),
+                place(last, Moment::During),
                 place(0, Moment::Before),
                 place(0, Moment::During),
-                place(last, Moment::During),
-                place(last, Moment::After),
-            ]);
+            ];
+            return edges[round / EDGE % edges.len()];
         }
         self.dice.one_of(&middle(calls))
     }
