@@ -10,10 +10,8 @@ use longshore_core::{Result, Storage};
 use longshore_fs::Fs;
 
 /// The mistake, and the case that must notice it.
-const CAUGHT: &[(&str, &str)] = &[
-    ("attempt-unjournalled", "crash::in_the_middle_of_a_push"),
-    ("token-reused", "crash::with_the_lease"),
-];
+const CAUGHT: &[(&str, &str)] =
+    &[("attempt-unjournalled", "crash::in_the_middle_of_a_push"), ("token-reused", "crash::with_the_lease")];
 
 /// The case that a child runs; a process without this variable is the parent.
 const CHILD: &str = "LONGSHORE_CRASH_CASE";

@@ -103,7 +103,7 @@ mistakes! {
     /// After a lost reply nothing is read back: the same changes go to the next number.
     NextNumberOnDoubt = "next-number-on-doubt",
     /// Under a taken name lies another's record: it is not read back.
-    ExistsIsAnothers = "exists-is-anothers",
+    ExistsIsForeign = "exists-is-foreign",
     /// Under a taken name lies our own record: it is not read back.
     ExistsIsOurs = "exists-is-ours",
 

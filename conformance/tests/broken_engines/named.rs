@@ -63,7 +63,7 @@ pub(crate) fn named(mistake: Mistake) -> &'static [&'static str] {
         Mistake::MissingEntryIgnored => &["sync::replaced::an_older_copy_is_refused"],
         Mistake::OldLookTrusted => &["sync::meanwhile::the_store_is_emptied"],
         Mistake::LaterRowsDropped => &["sync::interrupted::a_dropped_push_loses_nothing"],
-        Mistake::ExistsIsAnothers => &["server::log::the_same_bytes_again_are_the_same_commit"],
+        Mistake::ExistsIsForeign => &["server::log::the_same_bytes_again_are_the_same_commit"],
         Mistake::ExistsIsOurs => &["server::log::other_bytes_find_the_number_taken"],
         Mistake::StaleBatchApplied => &["sync::meanwhile::the_app_writes"],
         Mistake::CancelKeepsClaim => &["sync::interrupted::a_dropped_first_sync_loses_nothing"],

@@ -45,7 +45,7 @@ pub(super) async fn create(wire: &Wire, key: &ObjectKey, bytes: &Bytes) -> Resul
         tried += 1;
         let failure = match wire.create(key, bytes.clone()).await {
             Ok(Reply { value: Created::Created, time }) => return Ok(Reply { value: Fate::Mine, time }),
-            Ok(_) if on(Mistake::ExistsIsAnothers) => return Ok(Reply::new(Fate::Another)),
+            Ok(_) if on(Mistake::ExistsIsForeign) => return Ok(Reply::new(Fate::Another)),
             Ok(_) if on(Mistake::ExistsIsOurs) => return Ok(Reply::new(Fate::Mine)),
             Ok(_) => None,
             Err(error) if on(Mistake::NextNumberOnDoubt) && error.outcome() == Outcome::Unknown => return Err(error),
