@@ -2,7 +2,7 @@
 //! can prove that they would notice them.
 //!
 //! Only with the feature `sabotage`, which is for this project's own tests, and only where the environment variable
-//! `LONGSHORE_SABOTAGE` names a mistake. Without the feature [`on`] is `false` when the program is compiled, and nothing of this
+//! `LONGSHORE_SABOTAGE` names a mistake. Without the feature `on` is `false` when the program is compiled, and nothing of this
 //! is left in it.
 //!
 //! A mistake is made at the place of the decision that it gets wrong, in a line or two, and is one that an engineer would make.
