@@ -1,17 +1,22 @@
 //! Mistakes that only a real kill shows: the crash cases must notice them. Each runs in a process of its own, whose engine makes
 //! one mistake (`longshore_core::sabotage`), over a right folder.
 
+use std::collections::BTreeSet;
 use std::process::{Command, ExitCode};
 use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use longshore_conformance::{Harness, Scratch, Size, Suite, Verdict};
+use longshore_conformance::{Group, Harness, Scratch, Size, Suite, Verdict};
 use longshore_core::{Result, Storage};
 use longshore_fs::Fs;
 
 /// The mistake, and the case that must notice it.
 const CAUGHT: &[(&str, &str)] =
     &[("attempt-unjournalled", "crash::in_the_middle_of_a_push"), ("token-reused", "crash::with_the_lease")];
+
+/// Cases that nothing here fails yet. A pull is one transaction of the replica, so a kill between two storage calls finds it done
+/// or not begun, whatever mistake the engine makes.
+const NOT_YET_SHOWN: &[&str] = &["crash::in_the_middle_of_a_pull"];
 
 /// The case that a child runs; a process without this variable is the parent.
 const CHILD: &str = "LONGSHORE_CRASH_CASE";
@@ -26,6 +31,7 @@ fn main() -> ExitCode {
     }
     let trials =
         CAUGHT.iter().map(|(mistake, case)| Trial::test(format!("{mistake}: {case}"), || noticed(mistake, case)));
+    let trials = trials.chain([Trial::test("each_case_is_shown_or_listed", each_case_is_shown_or_listed)]);
     libtest_mimic::run(&Arguments::from_args(), trials.collect()).exit_code()
 }
 
@@ -47,4 +53,17 @@ fn noticed(mistake: &str, case: &str) -> Result<(), Failed> {
     let output = command.env(CHILD, case).env("LONGSHORE_SABOTAGE", mistake).output()?;
     println!("{mistake}: {}", String::from_utf8_lossy(&output.stdout).chars().take(200).collect::<String>());
     if output.status.success() { Ok(()) } else { Err("the case passed".into()) }
+}
+
+fn each_case_is_shown_or_listed() -> Result<(), Failed> {
+    let shown: BTreeSet<&str> = CAUGHT.iter().map(|(_, case)| *case).collect();
+    let listed: BTreeSet<&str> = NOT_YET_SHOWN.iter().copied().collect();
+    let all: BTreeSet<&str> =
+        Suite::cases().into_iter().filter(|case| case.group() == Group::Crash).map(|case| case.name()).collect();
+    println!("not shown to catch anything yet: {listed:?}");
+    if shown.is_disjoint(&listed) && &shown | &listed == all {
+        Ok(())
+    } else {
+        Err(format!("{shown:?} and {listed:?}").into())
+    }
 }
