@@ -144,3 +144,14 @@ fn a_refused_init_leaves_no_folder_behind() {
     init(&place, &["k", &longshore::file_url(&place.path("no/such/store")), "--state", &state]).fails(6);
     assert!(!place.path("deep").exists() && !place.path("no").exists() && !place.path("k/.longshore").exists());
 }
+
+/// A folder with anything in it is no place for state: its files would be overwritten, and removed by a later detach.
+#[test]
+fn state_takes_no_place_that_holds_files() {
+    let place = Place::new();
+    place.write("st/folder", "precious");
+    let state = place.path("st");
+    let error = place.init("one", &["--state", state.to_str().unwrap()]).fails(2);
+    assert!(error.contains("is not empty"), "{error}");
+    assert_eq!(place.read("st/folder").as_deref(), Some("precious"));
+}

@@ -164,7 +164,7 @@ fn fate(output: &Output) -> Result<Fate, Failure> {
     let words = said.lines().find_map(|line| line.strip_prefix(SAYS)).unwrap_or_default().trim().to_owned();
     let number = words.split(' ').nth(1).and_then(|number| number.parse().ok());
     // A process that was killed has no code to end with, where the system knows signals.
-    let killed = !output.status.success() && (output.status.code().is_none() || !cfg!(unix));
+    let killed = !output.status.success() && (output.status.code().is_none() || !platform::TELLS_SIGNALS);
     match (words.split(' ').next(), number) {
         (Some("died"), Some(call)) if killed => Ok(Fate::Died { call, words }),
         (Some("ended"), Some(calls)) if output.status.success() => Ok(Fate::Ended { calls }),

@@ -1,5 +1,8 @@
 //! The operating system, where it matters: dying at once. Nothing else in this crate names a system.
 
+/// Whether a process that was killed ends without an exit code.
+pub(crate) const TELLS_SIGNALS: bool = cfg!(unix);
+
 /// Kills this process as a power cut would: nothing is flushed, nothing is run.
 #[cfg(unix)]
 pub(crate) fn die() -> ! {

@@ -1,6 +1,8 @@
 //! Runs cases and says what came of each.
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use longshore_core::{Capabilities, Error, ErrorKind, Folder, Result, Runtime as _, TokioRuntime};
@@ -10,6 +12,9 @@ use crate::cases;
 use crate::harness::{Harness, Scratch, Subject};
 use crate::runner::Run;
 use crate::verdict::Verdict;
+
+/// How long a run waits for the store to open before its cases begin; each of them waits for itself.
+const OPENING: Duration = Duration::from_secs(10);
 
 /// A run of the suite over one adapter.
 ///
@@ -108,7 +113,7 @@ impl Suite {
         let seed = self.seed.map_or_else(random, Ok)?;
         let (harness, size) = (self.harness.clone(), self.size);
         let folder = Scratch::new(scratch.path().to_owned());
-        let claims = claims(&harness, folder.clone())?;
+        let claims = claims(&harness, folder.clone());
         let run = Run { harness, scratch: folder, root, size, seed, claims };
         self.scratch = Some(scratch);
         Ok(run)
@@ -119,14 +124,21 @@ impl Suite {
     }
 }
 
-/// What the storage guarantees, in its own words.
-fn claims(harness: &Harness, scratch: Scratch) -> Result<Option<Capabilities>> {
-    let Subject::Storage(open) = &harness.subject else { return Ok(None) };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Error::new(ErrorKind::Internal, "no runtime could be started").with_source(error))?;
-    Ok(runtime.block_on(open(scratch)).ok().map(|storage| storage.capabilities()))
+/// What the storage guarantees, in its own words; unknown where it does not open, or not in time: then each case says so.
+fn claims(harness: &Harness, scratch: Scratch) -> Option<Capabilities> {
+    let Subject::Storage(open) = harness.subject.clone() else { return None };
+    let (send, receive) = channel();
+    let ask = move || {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().ok()?;
+        let claims = runtime.block_on(async { open(scratch).await.ok().map(|storage| storage.capabilities()) });
+        runtime.shutdown_background();
+        claims
+    };
+    let asking = std::thread::Builder::new().spawn(move || {
+        // Nobody listens any more after the deadline; a panic is each case's to tell.
+        drop(send.send(catch_unwind(AssertUnwindSafe(ask)).ok().flatten()));
+    });
+    asking.ok().and_then(|_| receive.recv_timeout(OPENING).ok().flatten())
 }
 
 #[expect(clippy::disallowed_types, reason = "the report says how long a case took")]

@@ -66,10 +66,19 @@ fn trial(run: Arc<Run>, reports: Reports, case: Case, at: usize) -> Trial {
                 Ok(Completion::Completed)
             }
             Verdict::Failed { rule, seen } => Err(Failed::from(format!(
-                "breaks {rule}\nseen: {seen}\nreplay: LONGSHORE_SEED={seed} cargo test --test conformance -- --exact {name}"
+                "breaks {rule}\nseen: {seen}\nreplay: LONGSHORE_SIZE={} LONGSHORE_SEED={seed} cargo test --test {} -- --exact {name}",
+                run.size.as_str(),
+                this_test(),
             ))),
         }
     })
+}
+
+/// The name of this test program, as cargo knows it: without the hash that cargo puts behind it.
+fn this_test() -> String {
+    let program = std::env::current_exe().unwrap_or_default();
+    let name = program.file_stem().unwrap_or_default().to_string_lossy();
+    name.rsplit_once('-').map_or_else(|| name.to_string(), |(name, _)| name.to_owned())
 }
 
 fn required() -> Result<Vec<Group>, String> {

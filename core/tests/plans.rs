@@ -218,3 +218,28 @@ fn a_recorded_conflict_that_will_be_settled_is_none() {
     assert!(plan.pull.is_empty() && plan.conflicts.is_empty(), "{plan:?}");
     agree(&world, &b, &plan);
 }
+
+/// An entry is lost, as in a bad copy of the store. Its number must not be taken for the head: a sync that does what such a plan says
+/// would commit below entries that others have.
+#[test]
+fn a_hole_in_the_log_is_no_head() {
+    for (known, lost) in [(0, 1), (1, 3)] {
+        let world = World::new(31, true);
+        let (mut a, mut n) = (world.device("a"), world.device("n"));
+        for entry in 1..=5 {
+            a.put("doc", &format!("edit {entry}"));
+            a.sync();
+            if entry == known {
+                n.sync();
+            }
+        }
+        let mut objects = world.storage.objects();
+        objects
+            .retain(|key, _| !key.as_str().ends_with(&format!("/{lost:016}/data")) || !key.as_str().contains("/log/"));
+        world.storage.set_objects(objects);
+        n.put("mine", "z");
+        n.restart();
+        let error = world.sim.run(n.new_client(false).plan(), || false).unwrap().unwrap_err();
+        assert_eq!((error.kind(), error.key()), (ErrorKind::Corrupt, Some(&*format!("entry {lost}"))), "{error}");
+    }
+}

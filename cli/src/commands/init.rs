@@ -222,5 +222,8 @@ fn state(folder: &Path, args: &Init, made: &mut Made) -> Result<Option<PathBuf>>
     if attached::has_state(&state) {
         return refuse("holds the state of another folder; choose an empty place");
     }
+    if fs::read_dir(&state).map_err(|error| cannot("read", &state, &error))?.next().is_some() {
+        return refuse("is not empty; choose an empty place for the state, or a name that is not there yet");
+    }
     Ok(Some(state))
 }

@@ -1,7 +1,7 @@
 //! `longshore log`: the newest commits of the store, or one of them with its changes.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::Path;
 use std::sync::Arc;
@@ -140,12 +140,16 @@ async fn get(
 
 /// Writes a file that was not there.
 fn write_new(to: &Path, body: &[u8]) -> Result<()> {
-    let file = File::create_new(to);
-    file.and_then(|mut file| file.write_all(body)).map_err(|error| match error.kind() {
+    let mut file = File::create_new(to).map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => {
             Failure::new(Exit::Failure, to.display(), "is there already, and is not overwritten; give another name")
         }
         _ => cannot("write", to, &error),
+    })?;
+    file.write_all(body).and_then(|()| file.sync_all()).map_err(|error| {
+        // Half of it would pass for the whole.
+        drop(fs::remove_file(to));
+        cannot("write", to, &error)
     })
 }
 

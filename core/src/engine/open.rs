@@ -21,7 +21,7 @@ const TRUST: Duration = Duration::from_secs(600);
 const FRESH: Duration = Duration::from_secs(120);
 
 /// How many numbers are read at the beginning of a log: a copy that lost its first entry must not pass for an empty one.
-const BEGINNING: usize = 2;
+pub(super) const BEGINNING: usize = 2;
 
 /// What a read of one number gave.
 pub(super) type Reading = Reply<Option<Entry>>;

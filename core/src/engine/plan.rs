@@ -6,6 +6,7 @@ use std::pin::pin;
 use futures::stream::TryStreamExt;
 
 use super::fate::Fate;
+use super::open::BEGINNING;
 use super::session::Session;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Change, DocumentId, RowNumber, Sequence};
@@ -198,16 +199,14 @@ impl Session<'_> {
             },
         };
         // Mostly there is nothing, so the first look is a small one.
-        let mut width = 1;
+        let mut width = if tip.sequence.is_none() { BEGINNING } else { 1 };
+        let mut hole = None;
         loop {
-            let next = tip.next()?;
-            let replies = self.client.server.changes_read(next, width).await?;
+            let replies = self.client.server.changes_read(tip.next()?, width).await?;
             width = (width * 2).min(WIDEST);
-            for reply in replies {
-                let Some(entry) = reply.value else {
-                    self.above_floor(tip.next()?).await?;
-                    return Ok(Some(tip));
-                };
+            let gap = replies.iter().position(|reply| reply.value.is_none());
+            let is_hole = gap.is_some_and(|gap| replies[gap..].iter().any(|reply| reply.value.is_some()));
+            for entry in replies.into_iter().map_while(|reply| reply.value) {
                 if entry.previous != tip.hash {
                     return Err(self.broken_chain(entry.sequence).await);
                 }
@@ -215,6 +214,14 @@ impl Session<'_> {
                     self.note(&entry, ahead).await?;
                 }
                 tip = entry.tip();
+            }
+            match gap {
+                Some(_) if is_hole => hole = Some(self.wait_for_hole(tip.next()?, hole).await?),
+                Some(_) => {
+                    self.above_floor(tip.next()?).await?;
+                    return Ok(Some(tip));
+                }
+                None => {}
             }
         }
     }

@@ -103,7 +103,7 @@ impl Session<'_> {
                 self.flush(done).await?;
                 match end {
                     End::Head(time) => return self.head(time),
-                    End::Hole => hole = Some(self.wait_for_hole(hole).await?),
+                    End::Hole => hole = Some(self.wait_for_hole(self.tip()?.next()?, hole).await?),
                     End::Open if self.at_agreed(&self.tip()?) => return Ok(()),
                     End::Open => {}
                 }
@@ -128,9 +128,12 @@ impl Session<'_> {
         self.moved()
     }
 
-    /// Waits for the next number, which is missing below a present one; says which it is and how often it was waited for.
-    async fn wait_for_hole(&mut self, before: Option<(Sequence, u32)>) -> Result<(Sequence, u32)> {
-        let number = self.tip()?.next()?;
+    /// Waits for this number, which is missing below a present one; says which it is and how often it was waited for.
+    pub(super) async fn wait_for_hole(
+        &mut self,
+        number: Sequence,
+        before: Option<(Sequence, u32)>,
+    ) -> Result<(Sequence, u32)> {
         let waited = before.filter(|(earlier, _)| *earlier == number).map_or(0, |(_, waited)| waited);
         if waited < PATIENCE {
             let pause = std::time::Duration::from_millis(200) * (1 << waited);

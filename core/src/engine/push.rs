@@ -45,6 +45,8 @@ impl Session<'_> {
                 if fresh {
                     return Ok(());
                 }
+                // What was staged may hold rows that are committed now.
+                load = None;
                 continue;
             }
             lost += 1;

@@ -1,7 +1,6 @@
 //! A storage adapter to copy: objects in one SQLite database.
 //!
-//! It is small and real: `docs/write-an-adapter.md` goes through it line by line, and `tests/conformance.rs` shows that it keeps
-//! the rules. What to take from it: `create` is one statement that the database decides; an object becomes visible in one
+//! It is small and real: `docs/write-an-adapter.md` says what the rules ask, and `tests/conformance.rs` shows that it keeps them. What to take from it: `create` is one statement that the database decides; an object becomes visible in one
 //! transaction after all its bytes are there; every error says what it left behind.
 
 mod errors;

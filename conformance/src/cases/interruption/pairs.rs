@@ -26,7 +26,8 @@ pub(super) const CASES: &[Case] = &[
         Rule::Invariant(3),
         |cx| pairs(cx, Level::Storage).boxed(),
     )
-    .needs(&[Need::Storage]),
+    .needs(&[Need::Storage])
+    .deadline(DEADLINE),
     Case::new("interruption::server::two_faults_in_one_push_and_pull", Group::Interruption, Rule::Invariant(3), |cx| {
         pairs(cx, Level::Server).boxed()
     })
