@@ -2,6 +2,7 @@
 
 mod crash;
 mod interruption;
+mod oracle;
 mod server;
 mod storage;
 mod sync;

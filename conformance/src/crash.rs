@@ -17,7 +17,8 @@ use serde::{Deserialize, Serialize};
 use crate::case::Size;
 use crate::clock::VirtualClock;
 use crate::context::Context;
-use crate::faults::{Call, Dice, Fault, FaultServer, FaultStorage, Plan, When};
+use crate::dice::Dice;
+use crate::faults::{Call, Fault, FaultServer, FaultStorage, Plan, When};
 use crate::harness::{Harness, Scratch, Subject};
 use crate::platform;
 use crate::verdict::Failure;
@@ -209,7 +210,7 @@ async fn sync(order: &Order, cx: &Context) -> Result<(), Failure> {
     if let Some(place) = order.at {
         plan.arm(place.call, Fault::Die(place.moment.when()));
     }
-    let patience = Dice::new(order.seed, "patience").below(400);
+    let patience = Dice::for_purpose(order.seed, "patience").index(400);
     plan.at_death(move |call| die(call, patience));
     let replica = replica(order.replica.clone()).await?;
     client(cx, &plan, &replica, order.work).await?.sync().await?;

@@ -58,7 +58,6 @@
 //! # Ok::<(), longshore_core::Error>(())
 //! ```
 
-mod dice;
 mod plan;
 mod server;
 mod storage;
@@ -68,7 +67,6 @@ use std::time::Duration;
 
 use longshore_core::{Error, ErrorKind, Outcome};
 
-pub(crate) use dice::Dice;
 pub use plan::{Call, Plan};
 pub use server::FaultServer;
 pub use storage::FaultStorage;

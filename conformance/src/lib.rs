@@ -39,6 +39,7 @@ pub mod clock;
 pub mod context;
 #[cfg(feature = "crash")]
 mod crash;
+mod dice;
 pub mod doctor;
 pub mod faults;
 pub mod harness;

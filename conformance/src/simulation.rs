@@ -57,7 +57,6 @@
 
 mod app;
 mod coverage;
-mod dice;
 mod fault;
 mod heal;
 mod history;
@@ -76,8 +75,8 @@ mod watched;
 mod world;
 mod wrong;
 
+pub use crate::dice::Dice;
 pub use coverage::Coverage;
-pub use dice::Dice;
 
 use std::fmt;
 use std::ops::Range;
@@ -295,4 +294,9 @@ impl From<Error> for Broken {
     fn from(error: Error) -> Self {
         Self::new(Rule::Invariant(8), format!("a call failed that must not: {error}"))
     }
+}
+
+/// One number of several, for dice that depend on all of them.
+fn mix(parts: &[u64]) -> u64 {
+    parts.iter().fold(0x5eed, |all, part| Dice::new(all ^ part.wrapping_mul(0x2545_f491_4f6c_dd1d)).next())
 }

@@ -2,15 +2,14 @@
 //! stops no other case.
 #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
-use std::sync::Arc;
+#[allow(dead_code, reason = "this test needs a part of it")]
+#[path = "broken/wrong.rs"]
+mod wrong;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use longshore_conformance::{CaseReport, Harness, Size, Suite, Verdict};
-use longshore_core::{
-    ByteRange, Capabilities, Created, Error, ErrorKind, Folder, Listing, MemoryStorage, Object, ObjectKey, Payload,
-    Reply, Result, Storage,
-};
+use longshore_core::{Error, ErrorKind, MemoryStorage, ObjectKey, Reply, Result};
+use wrong::Wrong;
 
 /// Both say what they saw, though the first of them failed.
 fn both(harness: Harness) -> Vec<CaseReport> {
@@ -21,9 +20,9 @@ fn both(harness: Harness) -> Vec<CaseReport> {
 
 fn seen(reports: &[CaseReport]) -> Vec<&str> {
     assert_eq!(reports.len(), 2);
-    let seen = |report: &CaseReport| match &report.verdict {
-        Verdict::Failed { seen, .. } => Box::leak(seen.clone().into_boxed_str()) as &str,
-        verdict => panic!("{}: {verdict:?}", report.case.name()),
+    let seen = |report| match report {
+        &CaseReport { verdict: Verdict::Failed { ref seen, .. }, .. } => seen.as_str(),
+        other => panic!("{}: {:?}", other.case.name(), other.verdict),
     };
     reports.iter().map(seen).collect()
 }
@@ -46,44 +45,20 @@ fn a_store_that_cannot_be_reached() {
 struct Keeping(MemoryStorage);
 
 #[async_trait]
-impl Storage for Keeping {
-    fn capabilities(&self) -> Capabilities {
-        self.0.capabilities()
+impl Wrong for Keeping {
+    fn right(&self) -> &MemoryStorage {
+        &self.0
     }
 
-    async fn create(&self, key: &ObjectKey, bytes: Bytes) -> Result<Reply<Created>> {
-        self.0.create(key, bytes).await
-    }
-
-    async fn put(&self, key: &ObjectKey, payload: Payload) -> Result<Reply<()>> {
-        self.0.put(key, payload).await
-    }
-
-    async fn get(&self, key: &ObjectKey, range: ByteRange) -> Result<Reply<Option<Object>>> {
-        self.0.get(key, range).await
-    }
-
-    async fn list(&self, folder: &Folder, after: Option<&str>) -> Result<Reply<Listing>> {
-        self.0.list(folder, after).await
-    }
-
-    async fn delete(&self, _key: &ObjectKey) -> Result<Reply<()>> {
+    async fn delete(&self, _: &ObjectKey) -> Result<Reply<()>> {
         Ok(Reply::new(()))
     }
 }
 
 #[test]
 fn litter_that_stays() {
-    let shared = MemoryStorage::new();
-    let open = move |_| {
-        let storage = Keeping(shared.clone());
-        async move { Ok(Arc::new(storage) as Arc<dyn Storage>) }
-    };
-    let reports = Suite::new(Harness::storage("keeping", open).in_this_process())
-        .size(Size::Quick)
-        .only("storage::create::a_second_one_changes_nothing")
-        .run()
-        .unwrap();
+    let suite = Suite::new(wrong::server(Keeping)).size(Size::Quick);
+    let reports = suite.only("storage::create::a_second_one_changes_nothing").run().unwrap();
     let Verdict::Failed { seen, .. } = &reports[0].verdict else { panic!("{reports:?}") };
     assert!(seen.contains("cannot be removed"), "{seen}");
 }

@@ -6,7 +6,6 @@ mod every_call;
 mod lease;
 mod long;
 mod metadata;
-pub(super) mod oracle;
 mod pairs;
 mod scenario;
 mod torn;

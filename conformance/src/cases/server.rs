@@ -8,7 +8,6 @@ mod lease;
 mod lease_race;
 mod log;
 mod metadata;
-pub(super) mod noise;
 pub(super) mod race;
 mod segments;
 mod staleness;

@@ -9,8 +9,9 @@ use std::task::Poll;
 use futures::future::BoxFuture;
 use longshore_core::{Listing, Result};
 
-use super::{Dice, Fault, SLOW, When, lost, overdue, refused};
+use super::{Fault, SLOW, When, lost, overdue, refused};
 use crate::clock::VirtualClock;
+use crate::dice::Dice;
 
 /// One call that a client made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,7 +74,7 @@ impl Plan {
 
     /// Lets calls meet faults at random, so many of a thousand; the same seed gives the same faults.
     pub fn arm_at_random(&self, seed: u64, of_thousand: usize, faults: &[Fault]) {
-        self.script().dice = Some((Dice::new(seed, "faults"), of_thousand, faults.to_vec()));
+        self.script().dice = Some((Dice::for_purpose(seed, "faults"), of_thousand, faults.to_vec()));
     }
 
     /// No fault is waiting any more. What was sent already may still take effect.
@@ -257,7 +258,7 @@ impl Script {
         let armed = self.armed.iter().find(|(calls, _)| calls.contains(&number)).map(|(_, fault)| *fault);
         armed.or_else(|| {
             let (dice, of_thousand, faults) = self.dice.as_mut()?;
-            (dice.below(1000) < *of_thousand && !faults.is_empty()).then(|| dice.one_of(faults))
+            (dice.index(1000) < *of_thousand && !faults.is_empty()).then(|| dice.one_of(faults))
         })
     }
 }

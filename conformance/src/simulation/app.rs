@@ -9,11 +9,12 @@ use longshore_core::{Action, Answer, Conflict, Document, DocumentId, Hash, Versi
 
 use super::Broken;
 use super::coverage::Counters;
-use super::dice::{Dice, mix};
 use super::history::{What, Write};
+use super::mix;
 use super::shadow::Written;
 use super::time::lock;
 use crate::case::Rule;
+use crate::dice::Dice;
 
 pub(super) type Resolve = Arc<dyn Fn(&Conflict) -> Answer + Send + Sync>;
 pub(super) type Keeps = Arc<dyn Fn(&Conflict, &Answer) -> Result<(), String> + Send + Sync>;

@@ -5,9 +5,10 @@ use std::fmt;
 use longshore_core::LockPolicy;
 
 use super::Options;
-use super::dice::{Dice, mix};
 use super::fault::{Fault, Planned};
 use super::machine::Clocks;
+use super::mix;
+use crate::dice::Dice;
 
 const MINUTE: u64 = 60_000;
 const HOUR: u64 = 60 * MINUTE;

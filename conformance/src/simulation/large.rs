@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use bytes::Bytes;
 
-use super::dice::Dice;
+use crate::dice::Dice;
 
 const SIZE: usize = 560 << 10;
 

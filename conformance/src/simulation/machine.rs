@@ -7,8 +7,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use longshore_core::{Job, Result, Runtime, Ticks};
 
-use super::dice::{Dice, mix};
+use super::mix;
 use super::time::{Time, lock};
+use crate::dice::Dice;
 
 const MILLION: i128 = 1_000_000;
 

@@ -16,9 +16,10 @@ use longshore_core::{
 };
 
 use super::coverage::Counters;
-use super::dice::{Dice, mix};
 use super::fault::{Fault, Kind, Planned};
+use super::mix;
 use super::time::{Time, lock};
+use crate::dice::Dice;
 
 /// A storage call, complete, so that it can be delivered later or again.
 #[derive(Clone, Debug)]

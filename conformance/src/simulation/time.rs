@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
-use super::dice::Dice;
+use crate::dice::Dice;
 
 /// Polls after which a history counts as one that never ends.
 const MOST_POLLS: u64 = 5_000_000;

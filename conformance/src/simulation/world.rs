@@ -142,7 +142,7 @@ impl<'a> World<'a> {
             writes: Cell::new(0),
         };
         for (at, client) in history.clients.iter().enumerate() {
-            let seed = super::dice::mix(&[history.seed, at as u64]);
+            let seed = super::mix(&[history.seed, at as u64]);
             world.devices.borrow_mut().push(Device {
                 machine: Arc::new(Machine::new(time, name(at), seed, client.clocks)),
                 pier: Pier::new(shore, name(at), seed),

@@ -12,10 +12,11 @@ use longshore_core::{Change, Document, DocumentId, LockRequest, Locked, SyncRepo
 use longshore_replica::SqliteReplica;
 
 use crate::case::Rule;
-use crate::cases::interruption::oracle::{self, Documents};
+use crate::cases::oracle::{self, Documents};
 use crate::context::Context;
 use crate::crash::{self, Fate, Moment, Order, Place, Work};
-use crate::faults::{Dice, Plan};
+use crate::dice::Dice;
+use crate::faults::Plan;
 use crate::verdict::{Failure, ensure};
 
 /// The time-to-live of a sync's lease, and what jitter and the last look may add.
@@ -79,7 +80,7 @@ pub(super) async fn with_the_lease(cx: Context) -> Result<(), Failure> {
 
 impl Devices {
     fn new(cx: Context) -> Self {
-        let dice = Dice::new(cx.seed(), "crash");
+        let dice = Dice::for_purpose(cx.seed(), "crash");
         Self { cx, dice, expected: Documents::new(), writes: 0, kills: 0, proved: 0 }
     }
 

@@ -10,7 +10,7 @@ use longshore_core::{
     Server, StoreOptions, StoredServer, SyncReport, Version,
 };
 
-use super::oracle::Documents;
+use crate::cases::oracle::Documents;
 use crate::context::Context;
 use crate::faults::{FaultServer, FaultStorage, Plan};
 use crate::verdict::Failure;

@@ -9,7 +9,7 @@ use super::scenario::{Story, day, step};
 use super::world::{World, judge_failure};
 use crate::case::{Case, Group, Need, Rule};
 use crate::context::Context;
-use crate::faults::Dice;
+use crate::dice::Dice;
 use crate::verdict::{Failure, ensure};
 
 pub(super) const CASES: &[Case] = &[
@@ -27,7 +27,7 @@ async fn every_poll(cx: Context, level: Level) -> Result<(), Failure> {
     let (polls, syncs) = cx.size().pick((2, 1), (4, 4), (usize::MAX, usize::MAX));
     let all: Vec<usize> = (0..story.len()).collect();
     let mut dropped = 0;
-    for at in Dice::new(cx.seed(), "syncs").sample(&all, syncs) {
+    for at in Dice::for_purpose(cx.seed(), "syncs").sample(&all, syncs) {
         dropped += every_poll_of(&cx, level, story, at, polls).await?;
     }
     ensure!(dropped > 0, "no sync was dropped on its way: the case shows nothing");

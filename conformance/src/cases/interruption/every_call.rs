@@ -15,7 +15,8 @@ use super::scenario::{Story, day, live, live_undisturbed};
 use super::world::World;
 use crate::case::{Case, Group, Need, Rule};
 use crate::context::Context;
-use crate::faults::{Dice, Fault, When};
+use crate::dice::Dice;
+use crate::faults::{Fault, When};
 use crate::verdict::{Failure, ensure};
 
 /// Calls of an outage: more than the core tries one request.
@@ -93,7 +94,7 @@ struct Place {
 async fn every_call(cx: Context, level: Level, policy: LockPolicy, faults: &[Fault]) -> Result<(), Failure> {
     let story = day(cx.size());
     let places = places(&cx, level, policy, story, faults).await?;
-    let chosen = chosen(&places, &mut Dice::new(cx.seed(), "calls"), cx.size().pick(1, 7, usize::MAX));
+    let chosen = chosen(&places, &mut Dice::for_purpose(cx.seed(), "calls"), cx.size().pick(1, 7, usize::MAX));
     let mut met = 0;
     for place in &chosen {
         let mut world = world(&cx, level, policy);

@@ -10,7 +10,8 @@ use longshore_core::{ErrorKind, FencingToken, Lease, LockRequest, Locked, Result
 use super::device::{Level, server};
 use crate::case::{Case, Group, Need, Rule};
 use crate::context::Context;
-use crate::faults::{Dice, Fault, Plan, When};
+use crate::dice::Dice;
+use crate::faults::{Fault, Plan, When};
 use crate::verdict::{Failure, ensure};
 
 const TTL: Duration = Duration::from_secs(30);
@@ -129,7 +130,7 @@ fn request(purpose: &str) -> LockRequest {
 /// At `Size::Full` every call of the act meets every fault that fits it; at `Ci` and `Quick` some do, by the seed.
 async fn every_fault(cx: Context, level: Level, act: Act) -> Result<(), Failure> {
     let places = places(&cx, level, act).await?;
-    for (call, fault) in Dice::new(cx.seed(), "lease").sample(&places, cx.size().pick(2, 14, usize::MAX)) {
+    for (call, fault) in Dice::for_purpose(cx.seed(), "lease").sample(&places, cx.size().pick(2, 14, usize::MAX)) {
         let pair = Pair::new(&cx, level).await?;
         let place = format!("{act:?} with call {call} {fault}");
         story(&pair, act, call, fault).await.map_err(|failure| failure.within(&place))?;

@@ -7,7 +7,8 @@ use super::device::Level;
 use super::world::{World, judge_failure};
 use crate::case::{Case, Group, Need, Rule};
 use crate::context::Context;
-use crate::faults::{Dice, Fault};
+use crate::dice::Dice;
+use crate::faults::Fault;
 use crate::verdict::{Failure, ensure};
 
 /// Of a thousand calls so many meet a fault.
@@ -34,8 +35,8 @@ async fn histories(cx: Context, level: Level) -> Result<(), Failure> {
     let rounds = cx.size().pick(1, 3, 40);
     // The dice may leave a short history in peace: then another one follows.
     while round < rounds || (met == 0 && round < rounds + SPARE) {
-        let mut dice = Dice::new(cx.seed(), &format!("history {round}"));
-        let mut world = World::new(&cx, level, 2 + dice.below(3));
+        let mut dice = Dice::for_purpose(cx.seed(), &format!("history {round}"));
+        let mut world = World::new(&cx, level, 2 + dice.index(3));
         for device in &mut world.devices {
             device.plan.arm_at_random(dice.next(), OFTEN, &Fault::ALL);
             device.policy = dice.one_of(&[LockPolicy::Contended, LockPolicy::Contended, LockPolicy::Always]);
@@ -56,10 +57,10 @@ async fn histories(cx: Context, level: Level) -> Result<(), Failure> {
 
 /// One device writes, deletes, syncs or starts anew.
 async fn act(world: &mut World, dice: &mut Dice, step: usize) -> Result<(), Failure> {
-    let device = dice.below(world.devices.len());
+    let device = dice.index(world.devices.len());
     let device = &mut world.devices[device];
-    let id = format!("doc{}", dice.below(DOCUMENTS));
-    match dice.below(10) {
+    let id = format!("doc{}", dice.index(DOCUMENTS));
+    match dice.index(10) {
         0..4 => device.put(&id, format!("{}-writes-{step}", device.name)).await,
         4 => device.delete(&id).await,
         5 => {

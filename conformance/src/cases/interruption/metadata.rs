@@ -10,7 +10,8 @@ use longshore_core::{ErrorKind, Metadata, MetadataName, MetadataVersion, Outcome
 use super::device::{Level, server};
 use crate::case::{Case, Group, Need, Rule};
 use crate::context::Context;
-use crate::faults::{Dice, Fault, Plan};
+use crate::dice::Dice;
+use crate::faults::{Fault, Plan};
 use crate::verdict::{Failure, ensure};
 
 /// Appends of each client.
@@ -38,7 +39,7 @@ struct Story {
 /// At `Size::Full` every call meets every fault that fits it; at `Ci` and `Quick` some do, by the seed.
 async fn every_fault(cx: Context, level: Level) -> Result<(), Failure> {
     let places = places(&cx, level).await?;
-    for (call, fault) in Dice::new(cx.seed(), "metadata").sample(&places, cx.size().pick(2, 20, usize::MAX)) {
+    for (call, fault) in Dice::for_purpose(cx.seed(), "metadata").sample(&places, cx.size().pick(2, 20, usize::MAX)) {
         let cx = cx.fresh();
         let plan = Plan::new(cx.clock());
         plan.arm(call, fault);

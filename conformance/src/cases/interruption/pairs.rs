@@ -11,7 +11,8 @@ use super::scenario::{PUSH_AND_PULL, live, live_undisturbed};
 use super::world::World;
 use crate::case::{Case, Group, Need, Rule};
 use crate::context::Context;
-use crate::faults::{Call, Dice, Fault};
+use crate::dice::Dice;
+use crate::faults::{Call, Fault};
 use crate::verdict::{Failure, ensure};
 
 /// How far behind the end of an undisturbed push a fault may lie: a disturbed one makes more calls.
@@ -45,7 +46,7 @@ async fn pairs(cx: Context, level: Level) -> Result<(), Failure> {
         .filter(|(first, second)| (first.0, first.1) < (second.0, second.1))
         .collect();
     ensure!(!pairs.is_empty(), "a push and a pull made no call");
-    for (first, second) in Dice::new(cx.seed(), "pairs").sample(&pairs, cx.size().pick(3, 40, usize::MAX)) {
+    for (first, second) in Dice::for_purpose(cx.seed(), "pairs").sample(&pairs, cx.size().pick(3, 40, usize::MAX)) {
         let mut world = World::new(&cx, level, 2);
         for (device, call, fault) in [first, second] {
             world.devices[device].plan.arm(call, fault);

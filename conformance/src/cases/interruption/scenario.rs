@@ -7,7 +7,8 @@ use longshore_core::Document;
 use super::device::{Device, Ended};
 use super::world::{World, judge_failure};
 use crate::case::Size;
-use crate::faults::{Dice, Fault};
+use crate::dice::Dice;
+use crate::faults::Fault;
 use crate::verdict::Failure;
 
 /// What a user does.
@@ -80,7 +81,7 @@ impl Act {
 fn bulk() -> Result<Vec<Document>, Failure> {
     static BODIES: OnceLock<Vec<String>> = OnceLock::new();
     let body = |number: usize| {
-        let mut dice = Dice::new(number as u64, "bulk");
+        let mut dice = Dice::for_purpose(number as u64, "bulk");
         (0..230).fold(format!("bulk-{number}-"), |text, _| text + &format!("{:016x}", dice.next()))
     };
     let bodies = BODIES.get_or_init(|| (0..300).map(body).collect());

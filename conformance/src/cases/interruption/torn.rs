@@ -6,7 +6,8 @@ use longshore_core::{ObjectKey, Payload, Storage as _};
 
 use crate::case::{Case, Group, Need, Rule};
 use crate::context::{Context, read};
-use crate::faults::{Dice, Fault, FaultStorage, Plan};
+use crate::dice::Dice;
+use crate::faults::{Fault, FaultStorage, Plan};
 use crate::verdict::{Failure, ensure};
 
 pub(super) const CASES: &[Case] =
@@ -16,7 +17,7 @@ pub(super) const CASES: &[Case] =
     .needs(&[Need::Storage])];
 
 async fn a_cut_put(cx: Context) -> Result<(), Failure> {
-    let mut dice = Dice::new(cx.seed(), "torn");
+    let mut dice = Dice::for_purpose(cx.seed(), "torn");
     for size in [2, 1000, 100_000, cx.size().pick(1 << 20, 4 << 20, 64 << 20)] {
         let bytes: Vec<u8> = (0..=size / 8).flat_map(|_| dice.next().to_le_bytes()).collect();
         one_size(&cx, Bytes::from(bytes).slice(..size)).await?;

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use longshore_core::{Change, DocumentId, ErrorKind};
 
 use super::device::{Device, Ended, Level, Notebook};
-use super::oracle;
 use crate::case::Rule;
+use crate::cases::oracle;
 use crate::context::Context;
 use crate::faults::Fault;
 use crate::harness::Subject;

@@ -6,9 +6,9 @@ use longshore_core::{Error, ErrorKind, Folder, ObjectKey, Storage};
 
 use super::expect::refused;
 use super::history::{Writer, changes_of, put};
-use super::noise::noise;
 use crate::case::{Case, Group, Need, Rule};
 use crate::context::{Context, put as put_object, read};
+use crate::dice::noise;
 use crate::litter::objects;
 use crate::verdict::{Failure, ensure};
 

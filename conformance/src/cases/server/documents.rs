@@ -4,9 +4,9 @@ use futures::future::FutureExt as _;
 use longshore_core::{Change, Document, DocumentId, Revision, Server};
 
 use super::history::{Writer, put};
-use super::noise::noise;
 use crate::case::{Case, Group, Rule};
 use crate::context::Context;
+use crate::dice::noise;
 use crate::verdict::{Failure, ensure};
 
 pub(super) const CASES: &[Case] = &[

@@ -4,10 +4,10 @@ use futures::future::FutureExt as _;
 use longshore_core::{ErrorKind, Metadata, MetadataName, MetadataVersion, Server};
 
 use super::expect::refused;
-use super::noise::noise;
 use super::race::race;
 use crate::case::{Case, Group, Rule};
 use crate::context::Context;
+use crate::dice::noise;
 use crate::verdict::{Failure, ensure};
 
 pub(super) const CASES: &[Case] = &[

@@ -9,9 +9,9 @@ use longshore_core::{Change, Content, ErrorKind, Hash, Server};
 
 use super::expect::refused;
 use super::history::{Writer, changes_of, put, whole_log};
-use super::noise::noise;
 use crate::case::{Case, Group, Rule};
 use crate::context::Context;
+use crate::dice::noise;
 use crate::verdict::{Failure, ensure};
 
 pub(super) const CASES: &[Case] = &[

@@ -4,9 +4,9 @@ use futures::future::FutureExt as _;
 use longshore_core::{LockRequest, MetadataName, Server, Traffic};
 
 use super::history::{Writer, put, whole_log};
-use super::noise::noise;
 use crate::case::{Case, Group, Rule};
 use crate::context::Context;
+use crate::dice::noise;
 use crate::verdict::{Failure, ensure};
 
 pub(super) const CASES: &[Case] =

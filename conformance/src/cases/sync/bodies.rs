@@ -5,8 +5,8 @@ use futures::future::FutureExt as _;
 use super::device::Fleet;
 use super::verdict::sound;
 use crate::case::{Case, Group, Rule};
-use crate::cases::server::noise::noise;
 use crate::context::Context;
+use crate::dice::noise;
 use crate::verdict::{Failure, ensure};
 
 pub(super) const CASES: &[Case] = &[

@@ -8,8 +8,8 @@ use longshore_core::{Change, Document};
 use super::device::{Device, Fleet};
 use super::verdict::sound;
 use crate::case::{Case, Group, Rule};
-use crate::cases::server::noise::noise;
 use crate::context::Context;
+use crate::dice::noise;
 use crate::verdict::{Failure, ensure};
 
 pub(super) const CASES: &[Case] = &[

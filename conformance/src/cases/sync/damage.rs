@@ -7,9 +7,9 @@ use super::device::{Device, Fleet};
 use super::objects::copy;
 use super::verdict::sound;
 use crate::case::{Case, Group, Need, Rule};
-use crate::cases::server::noise::noise;
 use crate::cases::server::{damaged, replace};
 use crate::context::Context;
+use crate::dice::noise;
 use crate::verdict::{Failure, ensure};
 
 pub(super) const CASES: &[Case] = &[

@@ -7,9 +7,9 @@ use futures::future::FutureExt as _;
 use super::device::{Device, Fleet};
 use super::verdict::sound;
 use crate::case::{Case, Group, Rule};
-use crate::cases::server::noise::next;
 use crate::cases::server::race::race;
 use crate::context::Context;
+use crate::dice::Dice;
 use crate::verdict::Failure;
 
 pub(super) const CASES: &[Case] = &[
@@ -46,9 +46,9 @@ async fn settle(fleet: &Fleet, devices: &[Device]) -> Result<(), Failure> {
 async fn writing_in_turns_they_converge(cx: Context) -> Result<(), Failure> {
     for count in (2..=5).step_by(cx.size().pick(3, 1, 1)) {
         let fleet = Fleet::new(&cx.fresh());
-        let (mut devices, mut dice) = (devices(&fleet, count).await?, cx.seed() ^ count as u64);
+        let (mut devices, mut dice) = (devices(&fleet, count).await?, Dice::new(cx.seed() ^ count as u64));
         for turn in 0..cx.size().pick(20, 80, 1000) {
-            let throw = next(&mut dice);
+            let throw = dice.next();
             let device = &mut devices[usize::try_from(throw >> 32).unwrap_or(0) % count];
             let id = format!("doc {}", (throw >> 8) % 6);
             match throw % 8 {

@@ -8,8 +8,8 @@ use longshore_core::{LockPolicy, MemoryReplica};
 use super::device::{Conflicts, Fleet, Habits};
 use super::verdict::sound;
 use crate::case::{Case, Group, Rule};
-use crate::cases::server::noise::noise;
 use crate::context::Context;
+use crate::dice::noise;
 use crate::verdict::Failure;
 
 pub(super) const CASES: &[Case] = &[

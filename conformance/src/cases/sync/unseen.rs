@@ -10,9 +10,9 @@ use super::objects::{copy, put_back};
 use super::verdict::{log, sound};
 use crate::case::{Case, Group, Need, Rule};
 use crate::cases::server::expect::refused;
-use crate::cases::server::noise::noise;
 use crate::cases::server::{replace, write};
 use crate::context::Context;
+use crate::dice::noise;
 use crate::faults::{Fault, FaultServer, Plan};
 use crate::verdict::{Failure, ensure};
 
