@@ -11,6 +11,7 @@ use longshore_core::{DomainName, Error, ErrorKind, Result, Server, Storage, Stor
 /// | address | store |
 /// | --- | --- |
 /// | `file:///path/to/folder` | a folder on this machine or on a mounted share (feature `fs`) |
+/// | `s3://bucket/prefix?region=…&endpoint=…` | an S3-compatible bucket (feature `s3`); its parameters are those of `S3::open` |
 ///
 /// Errors: `Invalid` for a malformed address, `Unsupported` for a scheme that this build does not know, `Missing` if the place
 /// is not there.
@@ -48,15 +49,19 @@ pub fn open_storage(url: &str) -> Result<Arc<dyn Storage>> {
     match split(url)? {
         #[cfg(feature = "fs")]
         ("file", rest) => Ok(Arc::new(longshore_fs::Fs::open(file_path(rest)?)?)),
+        #[cfg(feature = "s3")]
+        ("s3", _) => Ok(Arc::new(longshore_s3::S3::open(url)?)),
         (scheme, _) => Err(unknown(scheme)),
     }
 }
 
-/// As [`open_storage`], but makes the place if only its last folder is missing.
+/// As [`open_storage`], but makes the place if only its last folder is missing. A bucket is not made.
 pub fn create_storage(url: &str) -> Result<Arc<dyn Storage>> {
     match split(url)? {
         #[cfg(feature = "fs")]
         ("file", rest) => Ok(Arc::new(longshore_fs::Fs::create_root(file_path(rest)?)?)),
+        #[cfg(feature = "s3")]
+        ("s3", _) => Ok(Arc::new(longshore_s3::S3::open(url)?)),
         (scheme, _) => Err(unknown(scheme)),
     }
 }
@@ -75,8 +80,14 @@ fn invalid(what: &'static str) -> Error {
     Error::new(ErrorKind::Invalid, what).with_operation("open").with_key("the store's address")
 }
 
+/// The schemes of this build, and the features that bring the others.
+const SCHEMES: [(&str, bool); 2] = [("file", cfg!(feature = "fs")), ("s3", cfg!(feature = "s3"))];
+
 fn unknown(scheme: &str) -> Error {
-    let message = format!("this build knows no stores of the scheme `{scheme}`; it knows: file");
+    let known: Vec<&str> = SCHEMES.iter().filter(|(_, there)| *there).map(|(name, _)| *name).collect();
+    let left_out = SCHEMES.iter().any(|(name, there)| *name == scheme && !there);
+    let why = if left_out { "; this one is a feature of the build that was left out" } else { "" };
+    let message = format!("this build knows no stores of the scheme `{scheme}`; it knows: {}{why}", known.join(", "));
     Error::new(ErrorKind::Unsupported, message).with_operation("open")
 }
 

@@ -33,6 +33,8 @@ pub use longshore_core::*;
 
 #[cfg(feature = "fs")]
 pub use longshore_fs::{Fs, replicated_by};
+#[cfg(feature = "s3")]
+pub use longshore_s3::{HttpOptions, S3, S3Builder};
 #[cfg(feature = "sqlite")]
 pub use longshore_replica::{Bodies, Builder as SqliteBuilder, DocumentInfo, SqliteReplica, Synchronous};
 

@@ -1,0 +1,122 @@
+//! Why there is no answer.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+
+use longshore_core::{Error, ErrorKind, Outcome};
+
+/// What went wrong on the way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FailureKind {
+    /// No connection: the name is unknown, nobody listens, the network is down. Nothing was sent.
+    Connect,
+    /// The server's certificate is not trusted. Nothing was sent.
+    Certificate,
+    /// What answers there does not speak TLS as we do. Nothing was sent.
+    Tls,
+    /// Nothing moved for the idle timeout.
+    Idle,
+    /// The request took longer than the caller's budget.
+    OverBudget,
+    /// The connection broke.
+    Broken,
+    /// The request could not be built.
+    Malformed,
+}
+
+/// A request that got no answer. It names no address and no header, so it can be logged.
+#[derive(Clone, Debug)]
+pub struct SendFailure {
+    kind: FailureKind,
+    detail: String,
+}
+
+impl SendFailure {
+    pub(crate) fn new(kind: FailureKind, detail: impl Into<String>) -> Self {
+        Self { kind, detail: detail.into() }
+    }
+
+    /// What went wrong.
+    pub fn kind(&self) -> FailureKind {
+        self.kind
+    }
+
+    /// Whether the server can have seen the request, so that a write may have been applied.
+    pub fn is_sent(&self) -> bool {
+        matches!(self.kind, FailureKind::Idle | FailureKind::OverBudget | FailureKind::Broken)
+    }
+
+    /// The error of this failure: `Unavailable`, or `Invalid` for a request that could not be built; its outcome is `Unknown`
+    /// if the request can have been seen.
+    pub fn to_error(&self) -> Error {
+        let kind = if self.kind == FailureKind::Malformed { ErrorKind::Invalid } else { ErrorKind::Unavailable };
+        let outcome = if self.is_sent() { Outcome::Unknown } else { Outcome::NotApplied };
+        Error::new(kind, self.to_string()).with_outcome(outcome)
+    }
+}
+
+impl fmt::Display for SendFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = match self.kind {
+            FailureKind::Connect => "the server cannot be reached",
+            FailureKind::Certificate => "the server's certificate is not trusted; if it is your own, give its CA certificate",
+            FailureKind::Tls => "no TLS connection; is this an http address, or a port for plain text?",
+            FailureKind::Idle => "the connection stood still",
+            FailureKind::OverBudget => "the request took longer than its budget",
+            FailureKind::Broken => "the connection broke",
+            FailureKind::Malformed => "the request could not be built",
+        };
+        f.write_str(what)?;
+        if self.detail.is_empty() { Ok(()) } else { write!(f, " ({})", self.detail) }
+    }
+}
+
+impl StdError for SendFailure {}
+
+impl From<reqwest::Error> for SendFailure {
+    fn from(error: reqwest::Error) -> Self {
+        let kind = if error.is_builder() {
+            FailureKind::Malformed
+        } else if let Some(tls) = find::<rustls::Error>(&error) {
+            of_tls(tls)
+        } else if error.is_connect() {
+            FailureKind::Connect
+        } else {
+            FailureKind::Broken
+        };
+        Self::new(kind, innermost(&error.without_url()))
+    }
+}
+
+fn of_tls(error: &rustls::Error) -> FailureKind {
+    match error {
+        rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented => FailureKind::Certificate,
+        _ => FailureKind::Tls,
+    }
+}
+
+/// The first of the causes that is of this type, also where an `io::Error` holds it.
+fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        next = match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            Some(inner) => Some(inner),
+            None => error.source(),
+        };
+    }
+    None
+}
+
+/// The words of the last cause: the outer ones only say that there is one.
+fn innermost(error: &(dyn StdError + 'static)) -> String {
+    let mut last = error;
+    while let Some(source) = last.source() {
+        last = source;
+    }
+    last.to_string()
+}

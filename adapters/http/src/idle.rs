@@ -1,0 +1,167 @@
+//! Bodies that tell when they move, and the watch over them.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::future::{Either, select};
+use http_body::{Body, Frame, SizeHint};
+use tokio::time::{Instant, Sleep, sleep, sleep_until};
+
+use crate::failure::{FailureKind, SendFailure};
+
+/// When a byte last moved.
+#[derive(Clone, Debug)]
+pub(crate) struct Activity(Arc<Mutex<Instant>>);
+
+impl Activity {
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(Mutex::new(Instant::now())))
+    }
+
+    fn moved(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    fn last(&self) -> Instant {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The work's result, unless nothing moves for `idle`, or it ends after `end`.
+    pub(crate) async fn watch<T>(
+        &self,
+        work: impl Future<Output = T>,
+        idle: Duration,
+        end: Option<Instant>,
+    ) -> Result<T, SendFailure> {
+        let mut work = std::pin::pin!(work);
+        loop {
+            let still = self.last() + idle;
+            let until = end.map_or(still, |end| end.min(still));
+            match select(work.as_mut(), std::pin::pin!(sleep_until(until))).await {
+                Either::Left((value, _)) => return Ok(value),
+                Either::Right(_) if end.is_some_and(|end| end <= Instant::now()) => {
+                    return Err(SendFailure::new(FailureKind::OverBudget, ""));
+                }
+                Either::Right(_) if self.last() + idle <= Instant::now() => return Err(still_for(idle)),
+                Either::Right(_) => {}
+            }
+        }
+    }
+}
+
+fn still_for(idle: Duration) -> SendFailure {
+    SendFailure::new(FailureKind::Idle, format!("nothing moved for {} s", idle.as_secs_f32()))
+}
+
+/// A body on its way up.
+pub(crate) struct Outgoing<B> {
+    pub(crate) body: B,
+    pub(crate) activity: Activity,
+}
+
+impl<B: Body + Unpin> Body for Outgoing<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        self.activity.moved();
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// A body on its way down. It ends with a [`SendFailure`] when the connection breaks, stands still or exceeds the budget.
+pub struct Incoming {
+    body: reqwest::Body,
+    idle: Duration,
+    timer: Pin<Box<Sleep>>,
+    end: Option<Pin<Box<Sleep>>>,
+}
+
+impl Incoming {
+    pub(crate) fn new(body: reqwest::Body, idle: Duration, end: Option<Instant>) -> Self {
+        Self { body, idle, timer: Box::pin(sleep(idle)), end: end.map(|end| Box::pin(sleep_until(end))) }
+    }
+}
+
+impl fmt::Debug for Incoming {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Incoming").finish_non_exhaustive()
+    }
+}
+
+impl Body for Incoming {
+    type Data = Bytes;
+    type Error = SendFailure;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, SendFailure>>> {
+        let this = &mut *self;
+        if let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(context) {
+            let next = Instant::now() + this.idle;
+            this.timer.as_mut().reset(next);
+            return Poll::Ready(frame.map(|frame| frame.map_err(SendFailure::from)));
+        }
+        if let Some(end) = &mut this.end
+            && end.as_mut().poll(context).is_ready()
+        {
+            return Poll::Ready(Some(Err(SendFailure::new(FailureKind::OverBudget, ""))));
+        }
+        ready!(this.timer.as_mut().poll(context));
+        Poll::Ready(Some(Err(still_for(this.idle))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// A body without bytes.
+///
+/// ```
+/// use http_body::Body as _;
+///
+/// assert_eq!(longshore_http::empty().size_hint().exact(), Some(0));
+/// ```
+pub fn empty() -> impl Body<Data = Bytes, Error = SendFailure> + Send + Sync + Unpin + 'static {
+    Nothing
+}
+
+struct Nothing;
+
+impl Body for Nothing {
+    type Data = Bytes;
+    type Error = SendFailure;
+
+    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, SendFailure>>> {
+        Poll::Ready(None)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        true
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(0)
+    }
+}

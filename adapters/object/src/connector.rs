@@ -1,0 +1,191 @@
+//! How an answer is seen: a connector that gives `object_store` our own HTTP client.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
+use futures::TryStreamExt as _;
+use http::HeaderMap;
+use longshore_core::{Error, ErrorKind};
+use longshore_http::{Answer, Http, Incoming, SendFailure};
+use object_store::client::{
+    HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpResponseBody, HttpService,
+};
+use object_store::{ClientOptions, CredentialProvider};
+use quick_xml::Reader;
+use quick_xml::events::Event;
+
+use crate::exchange::{Answered, Exchange, Seen};
+
+/// The most bytes of an error's body that are read.
+const MOST: usize = 64 * 1024;
+
+/// Gives `object_store` an HTTP client of ours: one pool, each request sent once, idle timeouts, and an eye on every answer.
+///
+/// ```
+/// use longshore_http::HttpOptions;
+/// use longshore_object::Connector;
+/// use object_store::client::HttpConnector;
+///
+/// let connector = Connector::new(HttpOptions::default().build()?);
+/// assert!(connector.connect(&object_store::ClientOptions::new()).is_ok());
+/// # Ok::<(), longshore_core::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Connector(Http);
+
+impl Connector {
+    /// Sends all requests through this client.
+    pub fn new(http: Http) -> Self {
+        Self(http)
+    }
+}
+
+impl HttpConnector for Connector {
+    // What the options say of timeouts, certificates and proxies, the client was told already.
+    fn connect(&self, _: &ClientOptions) -> object_store::Result<HttpClient> {
+        Ok(HttpClient::new(Watched(self.0.clone())))
+    }
+}
+
+#[derive(Debug)]
+struct Watched(Http);
+
+#[async_trait]
+impl HttpService for Watched {
+    async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        let response = match self.0.send(request).await {
+            Ok(response) => response,
+            Err(failure) => {
+                Exchange::note(Seen::Failed(failure.to_error()));
+                return Err(http_error(failure));
+            }
+        };
+        let (parts, body) = response.into_parts();
+        let mut answered = head(parts.status, &parts.headers);
+        if parts.status.is_success() {
+            Exchange::note(Seen::Answered(answered));
+            let body = http_body_util::BodyExt::map_err(body, http_error);
+            return Ok(HttpResponse::from_parts(parts, HttpResponseBody::new(body)));
+        }
+        // A body that breaks off changes nothing in what the status says.
+        let bytes = read(body).await;
+        answered.code = code(&bytes);
+        Exchange::note(Seen::Answered(answered));
+        Ok(HttpResponse::from_parts(parts, bytes.into()))
+    }
+}
+
+fn head(status: http::StatusCode, headers: &HeaderMap) -> Answered {
+    let answer = Answer::of(status, headers);
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    Answered {
+        status: answer.status,
+        time: answer.time,
+        retry_after: answer.retry_after,
+        code: None,
+        region: text("x-amz-bucket-region").filter(|name| is_plain(name)).map(str::to_owned),
+        size: text("content-range").and_then(|range| range.strip_prefix("bytes */")?.parse().ok()),
+    }
+}
+
+/// What may be repeated in a message: nothing that a server could make up to mislead.
+fn is_plain(text: &str) -> bool {
+    (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.')
+}
+
+async fn read(body: Incoming) -> Bytes {
+    let mut stream = http_body_util::BodyDataStream::new(body);
+    let mut all = BytesMut::new();
+    while let Ok(Some(bytes)) = stream.try_next().await {
+        let room = MOST - all.len();
+        all.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        if all.len() == MOST {
+            break;
+        }
+    }
+    // `object_store` wants text.
+    String::from_utf8_lossy(&all).into_owned().into()
+}
+
+/// The `Code` of an error's XML body, as S3 and Azure send it.
+fn code(body: &[u8]) -> Option<String> {
+    let mut reader = Reader::from_reader(body);
+    let mut within = false;
+    loop {
+        match reader.read_event().ok()? {
+            Event::Start(tag) => within = tag.local_name().as_ref() == b"Code",
+            Event::Text(text) if within => {
+                let text = text.decode().ok()?;
+                return is_plain(text.trim()).then(|| text.trim().to_owned());
+            }
+            Event::End(_) => within = false,
+            Event::Eof => return None,
+            _ => {}
+        }
+    }
+}
+
+fn http_error(failure: SendFailure) -> HttpError {
+    let kind = if failure.is_sent() { HttpErrorKind::Interrupted } else { HttpErrorKind::Connect };
+    HttpError::new(kind, failure)
+}
+
+/// Credentials whose failures are told as such, not as the store's.
+///
+/// A store asks for credentials within a call, by requests of its own. What is seen of those is kept apart.
+#[derive(Debug)]
+pub struct WatchedCredentials<C>(Arc<dyn CredentialProvider<Credential = C>>);
+
+impl<C> WatchedCredentials<C> {
+    /// Watches these.
+    pub fn new(credentials: Arc<dyn CredentialProvider<Credential = C>>) -> Self {
+        Self(credentials)
+    }
+}
+
+#[async_trait]
+impl<C: std::fmt::Debug + Send + Sync + 'static> CredentialProvider for WatchedCredentials<C> {
+    type Credential = C;
+
+    async fn get_credential(&self) -> object_store::Result<Arc<C>> {
+        let (result, seen) = Exchange::watch(self.0.get_credential()).await;
+        if result.is_err() {
+            Exchange::note(Seen::Failed(no_credentials(seen)));
+        }
+        result
+    }
+}
+
+// The library's own words could repeat a token.
+fn no_credentials(seen: Option<Seen>) -> Error {
+    match seen {
+        Some(Seen::Answered(answer)) if answer.status >= 500 || answer.status == 429 => {
+            let message = format!("the service that gives credentials answered {}", answer.status);
+            Error::new(ErrorKind::Unavailable, message).with_outcome(longshore_core::Outcome::NotApplied)
+        }
+        Some(Seen::Answered(answer)) => Error::new(
+            ErrorKind::Denied,
+            format!("the service that gives credentials refused them with status {}", answer.status),
+        ),
+        // Nothing answers at the machine's metadata address: most likely no credentials were given at all.
+        Some(Seen::Failed(_)) | None => Error::new(
+            ErrorKind::Denied,
+            "no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or say that access is anonymous",
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_is_read_from_xml_only() {
+        let xml = br#"<?xml version="1.0"?><Error xmlns="x"><Code> SlowDown </Code><Message>Code</Message></Error>"#;
+        assert_eq!(code(xml).as_deref(), Some("SlowDown"));
+        for other in ["", "<html><body>Code", "<Code></Code>", "<Code>a b</Code>", "<Error><Code", "\u{0}\u{1}", "<Code>\u{1b}[2J</Code>"] {
+            assert_eq!(code(other.as_bytes()), None, "{other:?}");
+        }
+    }
+}

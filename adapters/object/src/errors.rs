@@ -1,0 +1,165 @@
+//! What a failure means for the caller.
+
+use longshore_core::{Error, ErrorKind, Outcome};
+
+use crate::exchange::{Answered, Seen};
+
+/// The error of a call that failed.
+///
+/// What was seen of the answer decides; only of stores that are not watched, `object_store`'s own kind of error does. Its words
+/// are repeated then only: behind HTTP they hold addresses, keys and the server's page.
+pub(crate) fn meaning(error: object_store::Error, seen: Option<Seen>) -> Error {
+    match seen {
+        Some(Seen::Failed(error)) => error,
+        Some(Seen::Answered(answered)) => of_answer(&answered),
+        None => of_kind(error),
+    }
+}
+
+/// What an answer says that is not a success, or that cannot be read as one.
+pub(crate) fn of_answer(answered: &Answered) -> Error {
+    let error = match answered.code.as_deref().and_then(|code| of_code(code, answered)) {
+        Some(error) => error,
+        None => of_status(answered),
+    };
+    match answered.retry_after {
+        Some(after) => error.with_retry_after(after),
+        None => error,
+    }
+}
+
+/// The codes of S3 and its like that say more than their status.
+///
+/// Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>, and for storage that is full, MinIO's and
+/// Ceph's own codes.
+fn of_code(code: &str, answered: &Answered) -> Option<Error> {
+    use ErrorKind::{Denied, Full, Invalid, Missing, Unavailable, Unsupported};
+    let error = |kind, message: &'static str| Some(Error::new(kind, message).with_outcome(settled(answered)));
+    match code {
+        "NoSuchBucket" => error(Missing, "the bucket does not exist; create it, or mend the address"),
+        "NoSuchUpload" => error(Unavailable, "the server has dropped the upload"),
+        "InvalidBucketName" => error(Invalid, "the server takes this for no bucket's name"),
+        "ExpiredToken" | "TokenRefreshRequired" => error(Denied, "the session token has expired; get new credentials"),
+        "InvalidToken" | "InvalidClientTokenId" => error(Denied, "the server does not know the session token"),
+        "InvalidAccessKeyId" => error(Denied, "the server does not know the access key"),
+        "SignatureDoesNotMatch" => error(Denied, "the signature does not match: is the secret key right, and the region?"),
+        "RequestTimeTooSkewed" | "RequestExpired" => {
+            let message = "this machine's clock is too far from the server's for its signatures; set it right";
+            let error = Error::new(Denied, message);
+            Some(match answered.time {
+                Some(time) => error.with_expected(format_args!("{} ms since 1970", time.as_millis()), "another time"),
+                None => error,
+            })
+        }
+        "PermanentRedirect" | "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException" => {
+            Some(Error::new(Invalid, elsewhere(answered)))
+        }
+        "NotImplemented" | "MethodNotAllowed" => {
+            error(Unsupported, "the server does not know this request: it may lack conditional writes")
+        }
+        "QuotaExceeded" | "XMinioStorageFull" | "InsufficientStorage" | "StorageFull" | "XMinioAdminBucketQuotaExceeded" => {
+            error(Full, "the server has no room left")
+        }
+        "EntityTooLarge" => error(Invalid, "the server takes no object this large"),
+        "RequestTimeout" | "IncompleteBody" | "BadDigest" | "XAmzContentSHA256Mismatch" => {
+            error(Unavailable, "the object did not arrive whole")
+        }
+        "SlowDown" | "Throttling" | "RequestLimitExceeded" | "TooManyRequests" => Some(busy(answered)),
+        _ => None,
+    }
+}
+
+fn of_status(answered: &Answered) -> Error {
+    use ErrorKind::{Denied, Full, Invalid, Missing, Unavailable, Unsupported};
+    let status = answered.status;
+    let told = match &answered.code {
+        Some(code) => format!("the server answered {status} {code}"),
+        None => format!("the server answered {status}"),
+    };
+    let error = |kind, hint: &str| Error::new(kind, format!("{told}{hint}")).with_outcome(settled(answered));
+    match status {
+        200..300 => Error::new(Unavailable, format!("{told}, and something that is no answer of an object store"))
+            .with_outcome(Outcome::Unknown),
+        300..400 => Error::new(Invalid, elsewhere(answered)),
+        401 => error(Denied, ": it asks for credentials"),
+        403 => error(
+            Denied,
+            ": the credentials do not allow it; reading, writing, listing and deleting are needed, and where listing is \
+             denied a missing object is answered so as well",
+        ),
+        404 => error(Missing, ": the place is not there"),
+        405 | 501 => error(Unsupported, ": it may lack conditional writes"),
+        408 | 425 => error(Unavailable, ""),
+        // Two writes met: neither is known to have won.
+        409 | 412 => Error::new(Unavailable, told).with_outcome(Outcome::Unknown),
+        413 => error(Invalid, ": it takes no object this large"),
+        429 | 503 | 509 => busy(answered),
+        507 => error(Full, ": it has no room left"),
+        500..600 => Error::new(Unavailable, told).with_outcome(Outcome::Unknown),
+        _ => error(Invalid, ""),
+    }
+}
+
+fn busy(answered: &Answered) -> Error {
+    // A gateway may say so after the write behind it has landed.
+    Error::new(ErrorKind::Unavailable, format!("the server answered {}: it limits our rate", answered.status))
+        .with_outcome(Outcome::Unknown)
+        .with_throttled()
+}
+
+fn elsewhere(answered: &Answered) -> String {
+    match &answered.region {
+        Some(region) => format!("the bucket lies in another region; set the region to {region}"),
+        None => format!(
+            "the server answered {}: the bucket lies in another region or at another address; set region or endpoint",
+            answered.status
+        ),
+    }
+}
+
+/// What an answer leaves of a write that it refuses: a gateway's 5xx leaves a question, any other nothing.
+fn settled(answered: &Answered) -> Outcome {
+    if answered.status >= 500 { Outcome::Unknown } else { Outcome::NotApplied }
+}
+
+fn of_kind(error: object_store::Error) -> Error {
+    use object_store::Error as Theirs;
+    let kind = match error {
+        Theirs::NotFound { .. } => ErrorKind::Missing,
+        Theirs::PermissionDenied { .. } | Theirs::Unauthenticated { .. } => ErrorKind::Denied,
+        Theirs::NotSupported { .. } | Theirs::NotImplemented { .. } => ErrorKind::Unsupported,
+        Theirs::InvalidPath { .. } | Theirs::UnknownConfigurationKey { .. } => ErrorKind::Invalid,
+        _ => ErrorKind::Unavailable,
+    };
+    let outcome = if kind == ErrorKind::Unavailable { Outcome::Unknown } else { Outcome::NotApplied };
+    Error::new(kind, "the object store failed").with_outcome(outcome).with_source(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn meaning_of(status: u16, code: &str) -> (ErrorKind, Outcome) {
+        let code = (!code.is_empty()).then(|| code.to_owned());
+        let error = of_answer(&Answered { status, code, ..Answered::default() });
+        (error.kind(), error.outcome())
+    }
+
+    #[test]
+    fn only_what_the_server_decided_is_settled() {
+        assert_eq!(meaning_of(403, "AccessDenied"), (ErrorKind::Denied, Outcome::NotApplied));
+        assert_eq!(meaning_of(404, "NoSuchBucket"), (ErrorKind::Missing, Outcome::NotApplied));
+        assert_eq!(meaning_of(507, ""), (ErrorKind::Full, Outcome::Unknown));
+        for (status, code) in [(500, "InternalError"), (502, ""), (503, "SlowDown"), (409, ""), (412, ""), (200, ""), (429, "")] {
+            assert_eq!(meaning_of(status, code), (ErrorKind::Unavailable, Outcome::Unknown), "{status} {code}");
+        }
+    }
+
+    #[test]
+    fn a_region_is_named() {
+        let answered = Answered { status: 301, region: Some("eu-west-1".to_owned()), ..Answered::default() };
+        let error = of_answer(&answered);
+        assert_eq!(error.kind(), ErrorKind::Invalid);
+        assert!(error.to_string().contains("eu-west-1"), "{error}");
+    }
+}

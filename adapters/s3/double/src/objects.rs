@@ -1,0 +1,111 @@
+//! What is stored, and how a write is decided.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+
+/// What the server is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Kind {
+    /// It does as AWS does.
+    Sound,
+    /// It looks whether the key is free, and writes a moment later: the status codes are right, but several creators win.
+    RacesCreates,
+    /// It does not know `If-None-Match`: each write overwrites, and is answered with 200.
+    IgnoresConditions,
+    /// Of a body that breaks off it keeps what has come.
+    KeepsHalf,
+}
+
+/// How a write was decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Decided {
+    Written,
+    Exists,
+}
+
+/// The objects of the bucket, and the parts of uploads that are not complete.
+#[derive(Debug)]
+pub(crate) struct Objects {
+    kind: Kind,
+    stored: Mutex<BTreeMap<String, Bytes>>,
+    uploads: Mutex<Uploads>,
+}
+
+#[derive(Debug, Default)]
+struct Uploads {
+    last: u64,
+    parts: BTreeMap<u64, BTreeMap<u32, Bytes>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Objects {
+    pub(crate) fn new(kind: Kind) -> Self {
+        Self { kind, stored: Mutex::default(), uploads: Mutex::default() }
+    }
+
+    pub(crate) fn keeps_half(&self) -> bool {
+        self.kind == Kind::KeepsHalf
+    }
+
+    pub(crate) async fn put(&self, key: String, bytes: Bytes, only_new: bool) -> Decided {
+        let only_new = only_new && self.kind != Kind::IgnoresConditions;
+        if only_new && self.kind == Kind::RacesCreates {
+            if lock(&self.stored).contains_key(&key) {
+                return Decided::Exists;
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+            lock(&self.stored).insert(key, bytes);
+            return Decided::Written;
+        }
+        let mut stored = lock(&self.stored);
+        if only_new && stored.contains_key(&key) {
+            return Decided::Exists;
+        }
+        stored.insert(key, bytes);
+        Decided::Written
+    }
+
+    pub(crate) fn get(&self, key: &str) -> Option<Bytes> {
+        lock(&self.stored).get(key).cloned()
+    }
+
+    pub(crate) fn delete(&self, key: &str) {
+        lock(&self.stored).remove(key);
+    }
+
+    /// The keys that begin with the prefix and come after `after`, ascending, until `enough` says so.
+    pub(crate) fn keys(&self, prefix: &str, after: &str, mut each: impl FnMut(&str, usize) -> bool) {
+        let stored = lock(&self.stored);
+        let from = prefix.max(after).to_owned();
+        for (key, bytes) in stored.range(from..).skip_while(|(key, _)| key.as_str() <= after) {
+            if !key.starts_with(prefix) || !each(key, bytes.len()) {
+                return;
+            }
+        }
+    }
+
+    pub(crate) fn begin_upload(&self) -> u64 {
+        let mut uploads = lock(&self.uploads);
+        uploads.last += 1;
+        let id = uploads.last;
+        uploads.parts.insert(id, BTreeMap::new());
+        id
+    }
+
+    pub(crate) fn add_part(&self, id: u64, number: u32, bytes: Bytes) -> bool {
+        lock(&self.uploads).parts.get_mut(&id).map(|parts| parts.insert(number, bytes)).is_some()
+    }
+
+    /// The parts of an upload, joined; the upload is gone.
+    pub(crate) fn end_upload(&self, id: u64) -> Option<Bytes> {
+        let parts = lock(&self.uploads).parts.remove(&id)?;
+        Some(parts.into_values().flatten().collect())
+    }
+}

@@ -1,0 +1,247 @@
+//! All settings.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use longshore_core::{Capabilities, Error, ErrorKind, Result};
+use longshore_http::HttpOptions;
+use longshore_object::{Connector, ObjectStorage, WatchedCredentials};
+use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey, S3ConditionalPut};
+use object_store::{Attribute, Attributes, ClientConfigKey, RetryConfig};
+use url::Url;
+
+use crate::storage::S3;
+
+/// How to reach a bucket. What is not set comes from the environment, in the names of the AWS tools.
+///
+/// ```
+/// use longshore_s3::S3;
+///
+/// let builder = S3::builder("bucket").with_credentials("key", "sesame", None);
+/// assert!(!format!("{builder:?}").contains("sesame"));
+/// let error = S3::builder("bucket").with_endpoint("http://host").with_allow_http(false).build().unwrap_err();
+/// assert!(error.to_string().contains("allow_http"));
+/// ```
+#[derive(Clone)]
+#[must_use]
+pub struct S3Builder {
+    theirs: AmazonS3Builder,
+    bucket: String,
+    prefix: String,
+    endpoint: Option<String>,
+    allow_http: Option<bool>,
+    storage_class: Option<String>,
+    encryption: Option<(String, Option<String>)>,
+    http: Option<HttpOptions>,
+    parallelism: usize,
+}
+
+impl S3Builder {
+    pub(crate) fn new(bucket: String) -> Self {
+        Self {
+            theirs: AmazonS3Builder::from_env(),
+            bucket,
+            prefix: String::new(),
+            endpoint: None,
+            allow_http: None,
+            storage_class: None,
+            encryption: None,
+            http: None,
+            parallelism: 16,
+        }
+    }
+
+    /// The store is all objects whose keys begin with this and `/`; the whole bucket by default.
+    pub fn with_prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.prefix = prefix.into();
+        self
+    }
+
+    /// The bucket's region; `AWS_REGION`, else `us-east-1`.
+    pub fn with_region(mut self, region: impl Into<String>) -> Self {
+        self.theirs = self.theirs.with_region(region);
+        self
+    }
+
+    /// Another server than AWS: `https://host:port`. With [virtual hosts](Self::with_virtual_hosted_style) it names the bucket's
+    /// own host.
+    pub fn with_endpoint(mut self, endpoint: impl Into<String>) -> Self {
+        self.endpoint = Some(endpoint.into());
+        self
+    }
+
+    /// Allows an endpoint without TLS: keys are not sent, but everyone on the way can read and change the documents. For a
+    /// server on this machine. `AWS_ALLOW_HTTP`, else no.
+    pub fn with_allow_http(mut self, allow: bool) -> Self {
+        self.allow_http = Some(allow);
+        self
+    }
+
+    /// Whether the bucket is in the host's name, not in the path; no by default.
+    pub fn with_virtual_hosted_style(mut self, virtual_hosts: bool) -> Self {
+        self.theirs = self.theirs.with_virtual_hosted_style_request(virtual_hosts);
+        self
+    }
+
+    /// An access key, its secret and, for temporary ones, the session token.
+    pub fn with_credentials(
+        mut self,
+        access_key_id: impl Into<String>,
+        secret_access_key: impl Into<String>,
+        session_token: Option<String>,
+    ) -> Self {
+        self.theirs = self.theirs.with_access_key_id(access_key_id).with_secret_access_key(secret_access_key);
+        if let Some(token) = session_token {
+            self.theirs = self.theirs.with_token(token);
+        }
+        self
+    }
+
+    /// Sends no credentials: for a bucket that is open to all.
+    pub fn with_anonymous(mut self, anonymous: bool) -> Self {
+        self.theirs = self.theirs.with_skip_signature(anonymous);
+        self
+    }
+
+    /// The storage class of every object, such as `STANDARD_IA`; the bucket's own by default. One that takes hours to read from
+    /// is of no use.
+    pub fn with_storage_class(mut self, class: impl Into<String>) -> Self {
+        self.storage_class = Some(class.into());
+        self
+    }
+
+    /// Encryption by the server: `AES256`, or `aws:kms` or `aws:kms:dsse` with the id of a key; the bucket's own setting by default.
+    pub fn with_encryption(mut self, kind: impl Into<String>, kms_key_id: Option<String>) -> Self {
+        self.encryption = Some((kind.into(), kms_key_id));
+        self
+    }
+
+    /// Certificates, proxy and timeouts.
+    pub fn with_http(mut self, options: HttpOptions) -> Self {
+        self.http = Some(options);
+        self
+    }
+
+    /// How many requests may be under way at once; 16 by default.
+    pub fn with_parallelism(mut self, requests: usize) -> Self {
+        self.parallelism = requests.max(1);
+        self
+    }
+
+    /// The storage. Nothing is sent yet.
+    ///
+    /// Errors: `Invalid` for settings that cannot be right.
+    pub fn build(self) -> Result<S3> {
+        let address = match self.prefix.trim_matches('/') {
+            "" => format!("s3://{}", self.bucket),
+            prefix => format!("s3://{}/{prefix}", self.bucket),
+        };
+        let store = self.store().map_err(|error| error.with_operation("open").with_key(&address))?;
+        let mut attributes = Attributes::new();
+        if let Some(class) = self.storage_class {
+            attributes.insert(Attribute::StorageClass, class.into());
+        }
+        let claims = Capabilities::default().with_read_time(true).with_parallelism(self.parallelism);
+        let objects = ObjectStorage::new(store.clone(), self.prefix.trim_matches('/'))?
+            .with_pages(store)
+            .with_attributes(attributes)
+            .with_capabilities(claims)
+            .with_address(format!("s3://{}", self.bucket));
+        Ok(S3 { objects, address })
+    }
+
+    fn store(&self) -> Result<Arc<AmazonS3>> {
+        if self.bucket.is_empty() || self.bucket.contains(['/', '?', '#', '@', ':', ' ']) {
+            return Err(invalid("this is no bucket's name"));
+        }
+        let http = self.http_options().build()?;
+        let mut theirs = self.theirs.clone().with_bucket_name(&self.bucket);
+        if let Some(endpoint) = self.checked_endpoint()? {
+            theirs = theirs.with_endpoint(endpoint);
+        }
+        if let Some((kind, key)) = &self.encryption {
+            theirs = encrypted(theirs, kind, key.as_deref())?;
+        }
+        let theirs = theirs
+            .with_http_connector(Connector::new(http))
+            .with_conditional_put(S3ConditionalPut::ETagMatch)
+            // Not every server knows the bulk request.
+            .with_disable_bulk_delete(true)
+            .with_retry(RetryConfig { max_retries: 0, retry_timeout: Duration::ZERO, ..RetryConfig::default() });
+        let plain = theirs.clone().build().map_err(|error| mistaken(&error))?;
+        let watched = Arc::new(WatchedCredentials::new(plain.credentials().clone()));
+        theirs.with_credentials(watched).build().map(Arc::new).map_err(|error| mistaken(&error))
+    }
+
+    /// What was given; else what the environment says of a proxy, in the names of `object_store`.
+    fn http_options(&self) -> HttpOptions {
+        self.http.clone().unwrap_or_else(|| {
+            let asked = |key| self.theirs.get_config_value(&AmazonS3ConfigKey::Client(key));
+            let mut options = HttpOptions::default();
+            if let Some(proxy) = asked(ClientConfigKey::ProxyUrl) {
+                options = options.with_proxy(proxy);
+            }
+            if let Some(excluded) = asked(ClientConfigKey::ProxyExcludes) {
+                options = options.with_no_proxy(excluded);
+            }
+            options
+        })
+    }
+
+    fn checked_endpoint(&self) -> Result<Option<String>> {
+        let theirs = || self.theirs.get_config_value(&AmazonS3ConfigKey::Endpoint);
+        let Some(endpoint) = self.endpoint.clone().or_else(theirs) else { return Ok(None) };
+        let malformed = || invalid("the endpoint is malformed: write https://host or https://host:port");
+        let url = Url::parse(&endpoint).map_err(|_| malformed())?;
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(invalid("credentials do not belong into an endpoint; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"));
+        }
+        if url.query().is_some() || url.fragment().is_some() || url.host_str().is_none_or(str::is_empty) {
+            return Err(malformed());
+        }
+        let asked = || {
+            let key = AmazonS3ConfigKey::Client(ClientConfigKey::AllowHttp);
+            self.theirs.get_config_value(&key).as_deref() == Some("true")
+        };
+        match url.scheme() {
+            "https" => Ok(Some(endpoint)),
+            "http" if self.allow_http.unwrap_or_else(asked) => Ok(Some(endpoint)),
+            "http" => Err(invalid(
+                "the endpoint has no TLS; write https, or ask for plain text with allow_http=true or AWS_ALLOW_HTTP=true",
+            )),
+            _ => Err(malformed()),
+        }
+    }
+}
+
+fn encrypted(theirs: AmazonS3Builder, kind: &str, key: Option<&str>) -> Result<AmazonS3Builder> {
+    let name = |text: &str| text.parse::<AmazonS3ConfigKey>().map_err(|error| mistaken(&error));
+    match (kind, key) {
+        ("AES256", None) => Ok(theirs.with_config(name("aws_server_side_encryption")?, "AES256")),
+        ("aws:kms", Some(key)) => Ok(theirs.with_sse_kms_encryption(key)),
+        ("aws:kms:dsse", Some(key)) => Ok(theirs.with_dsse_kms_encryption(key)),
+        ("aws:kms" | "aws:kms:dsse", None) => Err(invalid("this encryption needs the id of a key (kms_key_id)")),
+        ("AES256", Some(_)) => Err(invalid("AES256 takes no kms_key_id")),
+        _ => Err(invalid("the server-side encryption is AES256, aws:kms or aws:kms:dsse")),
+    }
+}
+
+impl fmt::Debug for S3Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("S3Builder").field("bucket", &self.bucket).field("prefix", &self.prefix).finish_non_exhaustive()
+    }
+}
+
+// The library's words may repeat a setting that is a secret.
+fn mistaken(error: &object_store::Error) -> Error {
+    let what = match error {
+        object_store::Error::UnknownConfigurationKey { .. } => "a setting is unknown",
+        _ => "the settings do not fit together: an access key needs its secret, and flags are true or false",
+    };
+    invalid(what)
+}
+
+fn invalid(what: &'static str) -> Error {
+    Error::new(ErrorKind::Invalid, what)
+}
