@@ -11,7 +11,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use broken::matrix::Broken;
 use broken::wrong;
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -37,11 +36,11 @@ fn worst(findings: &[Finding]) -> Health {
 }
 
 /// What the core refuses this storage for at its first use.
-async fn refused(broken: &Broken) -> Option<Flaw> {
-    let storage = (broken.harness)().open_storage("unused").await.unwrap().unwrap();
+async fn refused(name: &str, harness: Harness) -> Option<Flaw> {
+    let storage = harness.open_storage("unused").await.unwrap().unwrap();
     let server = StoredServer::new(storage, Arc::new(TokioRuntime), &DomainName::default()).unwrap();
     // Some of them bear only names as deep as the cases'.
-    let used = if broken.name.contains("listing") {
+    let used = if name.contains("listing") {
         server.initialize(&StoreOptions::default()).await.map(drop)
     } else {
         server.probe().await
@@ -54,7 +53,7 @@ async fn refused(broken: &Broken) -> Option<Flaw> {
 async fn what_the_first_use_refuses_the_doctor_refuses_for_the_same_reason() {
     let mut seen = BTreeSet::new();
     for broken in broken::storage::table() {
-        let Some(flaw) = refused(&broken).await else { continue };
+        let Some(flaw) = refused(broken.name, (broken.harness)()).await else { continue };
         let findings = examine(&opener((broken.harness)())).await;
         let says_so = |finding: &Finding| finding.health == Health::Bad && finding.text.contains(&flaw.to_string());
         assert!(findings.iter().any(says_so), "{}: {flaw}: {findings:#?}", broken.name);
