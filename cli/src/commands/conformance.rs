@@ -73,13 +73,13 @@ fn harness(url: &str, kind: &Arc<dyn Kind>) -> Harness {
     harness
 }
 
-type Opened = std::future::Ready<Answer<Arc<dyn Storage>>>;
+type Opened = Answer<Arc<dyn Storage>>;
 
 /// An opener of what this kind opened once already.
 fn again(
     kind: &Arc<dyn Kind>,
-    open: fn(&dyn Kind) -> Option<Answer<Arc<dyn Storage>>>,
-) -> impl Fn(Scratch) -> Opened + Send + Sync + use<> {
+    open: fn(&dyn Kind) -> Option<Opened>,
+) -> impl Fn(Scratch) -> std::future::Ready<Opened> + Send + Sync + use<> {
     let kind = Arc::clone(kind);
     move |_| {
         let gone = || Err(Error::new(ErrorKind::Internal, "a kind of store opened this once, and does not any more"));

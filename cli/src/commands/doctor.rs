@@ -52,7 +52,7 @@ async fn findings(kind: &Arc<dyn Kind>) -> Vec<Finding> {
 async fn look(kind: Arc<dyn Kind>) -> Vec<Finding> {
     let looking = tokio::task::spawn_blocking(move || kind.look());
     // A place that cannot even be looked at does not answer the examination either, which says so.
-    tokio::time::timeout(LOOKING, looking).await.ok().and_then(|looked| looked.ok()).unwrap_or_default()
+    tokio::time::timeout(LOOKING, looking).await.ok().and_then(std::result::Result::ok).unwrap_or_default()
 }
 
 async fn sweep(kind: Arc<dyn Kind>) {

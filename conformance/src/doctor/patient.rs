@@ -44,17 +44,17 @@ impl Patient {
 
     /// The name of a record that will be written: created once, the only object of its folder.
     pub(super) fn record(&self, name: &str) -> Result<ObjectKey> {
-        self.note(ObjectKey::new(format!("records/{name}/data"))?)
+        Ok(self.noted(ObjectKey::new(format!("records/{name}/data"))?))
     }
 
     /// The name of an object that will be put.
     pub(super) fn blob(&self, name: &str) -> Result<ObjectKey> {
-        self.note(ObjectKey::new(format!("segments/{name}"))?)
+        Ok(self.noted(ObjectKey::new(format!("segments/{name}"))?))
     }
 
-    fn note(&self, key: ObjectKey) -> Result<ObjectKey> {
+    fn noted(&self, key: ObjectKey) -> ObjectKey {
         self.written.lock().unwrap_or_else(PoisonError::into_inner).push(key.clone());
-        Ok(key)
+        key
     }
 
     /// Removes what was written, all at once, and looks whether anything is left.
