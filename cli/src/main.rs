@@ -19,7 +19,7 @@ mod output;
 mod platform;
 mod progress;
 mod replica;
-mod scratch;
+mod stores;
 
 use std::process::ExitCode;
 

@@ -123,6 +123,19 @@ mod unix {
     pub(crate) fn network_file_system(_folder: &Path) -> Option<&'static str> {
         None
     }
+
+    /// What is mounted where, as proc(5) describes it.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn mount_table() -> Option<String> {
+        let table = std::fs::read("/proc/self/mountinfo").ok()?;
+        Some(String::from_utf8_lossy(&table).into_owned())
+    }
+
+    /// Other systems have no such table.
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) fn mount_table() -> Option<String> {
+        None
+    }
 }
 
 #[cfg(not(unix))]
@@ -178,6 +191,10 @@ mod other {
 
     pub(crate) fn network_file_system(folder: &Path) -> Option<&'static str> {
         folder.to_string_lossy().starts_with(r"\\").then_some("SMB")
+    }
+
+    pub(crate) fn mount_table() -> Option<String> {
+        None
     }
 }
 

@@ -20,8 +20,17 @@ fn doctor_finds_a_folder_healthy_and_leaves_nothing() {
     assert_ne!(answer["health"], "bad");
     let topics: Vec<&str> =
         answer["findings"].as_array().unwrap().iter().map(|finding| finding["topic"].as_str().unwrap()).collect();
-    for topic in ["reachable", "creates once, raced", "lists what was written", "clock", "size limit", "limits of this"]
-    {
+    for topic in [
+        "reachable",
+        "creates once, raced",
+        "lists what was written",
+        "clock",
+        "adapter",
+        "server time",
+        "size limit",
+        "requests",
+        "limits of this",
+    ] {
         assert!(topics.contains(&topic), "{topic} in {topics:?}");
     }
     assert_eq!(fs::read_dir(place.path("store")).unwrap().count(), 0);
@@ -65,10 +74,22 @@ fn conformance_says_what_it_was_not_shown() {
     let ended = on_store(&place, "conformance", &more);
     assert_eq!(ended.code, Some(1));
     assert!(ended.err.contains("nothing was shown of network"), "{}", ended.err);
+    // All that was required and not shown is named.
+    let ended = on_store(&place, "conformance", &[&more[..], &["--require", "crash", "--require", "storage"]].concat());
+    assert!(ended.err.contains("nothing was shown of network, nor of crash;"), "{}", ended.err);
     let ended = on_store(&place, "conformance", &["--only", "no such case"]);
     assert!(ended.fails(2).contains("no case has such a name"));
     let ended = on_store(&place, "conformance", &["--require", "nothing"]);
     assert!(ended.fails(2).contains("is no group"));
+}
+
+#[test]
+fn conformance_ends_with_what_it_did_not_show() {
+    let place = Place::new();
+    // Nothing of a folder asks for credentials.
+    let ended = on_store(&place, "conformance", &["--quick", "--only", "storage::root::wrong_credentials"]).ok();
+    let last = ended.err.trim_end().lines().last().unwrap();
+    assert!(last.starts_with("nothing was shown of storage: its "), "{}", ended.err);
 }
 
 #[test]

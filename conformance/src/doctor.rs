@@ -1,8 +1,11 @@
 //! "Can this store hold my data safely?", answered in seconds by looking at what it does.
 //!
-//! It asks the same as the core's probe of a new store, and more; it writes to a place of its own and leaves no object there.
+//! It asks the same as the core's probe of a new store, and more, and refuses for the same reasons
+//! ([`Flaw`](longshore_core::Flaw)). It writes to a place of its own and leaves no object there.
 
 mod checks;
+mod claims;
+mod patient;
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,13 +14,12 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use longshore_core::{ErrorKind, Folder, Nonce, Result, Runtime as _, Storage, TokioRuntime};
 
-use crate::litter;
-use crate::place::Prefixed;
+use self::patient::Patient;
 
-/// Together these are under ten seconds: the first answer,
+/// Together these are under ten seconds, with some left for the caller: the first answer,
 const REACHING: Duration = Duration::from_secs(2);
 /// the checks,
-const ASKING: Duration = Duration::from_secs(5);
+const ASKING: Duration = Duration::from_millis(4500);
 /// and removing what they wrote.
 const TIDYING: Duration = Duration::from_millis(2500);
 
@@ -30,6 +32,8 @@ pub enum Health {
     Note,
     /// It works here and now, and may hurt later.
     Warning,
+    /// There was no answer, or not in time.
+    Unknown,
     /// No data is safe there.
     Bad,
 }
@@ -41,6 +45,7 @@ impl Health {
             Self::Good => "good",
             Self::Note => "note",
             Self::Warning => "warning",
+            Self::Unknown => "unknown",
             Self::Bad => "bad",
         }
     }
@@ -69,10 +74,10 @@ impl fmt::Display for Finding {
     }
 }
 
-/// Opens an independent client of the store; called several times.
+/// Opens an independent client of the store; called several times. It must not block: what blocks cannot be given up.
 pub type Open = dyn Fn() -> BoxFuture<'static, Result<Arc<dyn Storage>>> + Send + Sync;
 
-/// All answers, the worst health among them decides.
+/// All answers, in less than ten seconds; the worst health among them decides.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -98,29 +103,20 @@ pub async fn examine(open: &Open) -> Vec<Finding> {
         Ok(Err(finding)) => return vec![finding],
         Err(_) => return vec![unanswered()],
     };
-    let mut findings = vec![Finding::new("reachable", Health::Good, "it answers, and lets us in")];
     let place = match place() {
         Ok(place) => place,
-        Err(error) => return vec![Finding::new("reachable", Health::Bad, error.to_string())],
+        Err(error) => return vec![Finding::new("reachable", Health::Bad, error.message())],
     };
-    let asking = async {
-        let patient = Patient { clients: clients(open, &first, &place).await };
-        checks::all(&patient, &mut findings).await;
-    };
-    if tokio::time::timeout(ASKING, asking).await.is_err() {
-        let text = format!("not everything was asked within {} s: it is slow, or the way to it is", ASKING.as_secs());
-        findings.push(Finding::new("speed", Health::Warning, text));
+    let mut findings = vec![Finding::new("reachable", Health::Good, "it answers, and lets us in")];
+    let patient = Patient::new(first, place);
+    let asked = tokio::time::timeout(ASKING, checks::all(&patient, open, &mut findings)).await;
+    if asked.is_err() {
+        findings.push(checks::cut_off(&findings, ASKING));
     }
-    findings.extend(tidy(&*first, &place).await);
-    findings.extend(checks::claims(&first.capabilities()));
+    findings.extend(tidy(&patient).await);
+    findings.extend(claims::all(&patient.capabilities()));
     findings.push(Finding::new("limits of this", Health::Note, checks::LIMITS));
     findings
-}
-
-/// A store under examination.
-pub(crate) struct Patient {
-    /// Independent clients, at least two.
-    pub(crate) clients: Vec<Arc<dyn Storage>>,
 }
 
 async fn reach(open: &Open) -> Result<Arc<dyn Storage>, Finding> {
@@ -131,8 +127,13 @@ async fn reach(open: &Open) -> Result<Arc<dyn Storage>, Finding> {
     };
     look.await.map_err(|error: longshore_core::Error| {
         let topic = if error.kind() == ErrorKind::Denied { "credentials" } else { "reachable" };
-        Finding::new(topic, Health::Bad, error.message())
+        Finding::new(topic, health_of(&error), error.message())
     })
+}
+
+/// What a failed call says of the store: what may pass says nothing yet.
+fn health_of(error: &longshore_core::Error) -> Health {
+    if error.kind() == ErrorKind::Unavailable { Health::Unknown } else { Health::Bad }
 }
 
 fn place() -> Result<Folder> {
@@ -141,29 +142,19 @@ fn place() -> Result<Folder> {
     Folder::new(format!("doctor-{}", Nonce::from_bytes(nonce)))
 }
 
-/// Clients of their own, as other devices would have; where no more can be opened, the first one twice.
-async fn clients(open: &Open, first: &Arc<dyn Storage>, place: &Folder) -> Vec<Arc<dyn Storage>> {
-    let mut clients: Vec<Arc<dyn Storage>> = Vec::new();
-    for _ in 0..checks::RACERS {
-        let client = open().await.unwrap_or_else(|_| Arc::clone(first));
-        clients.push(Arc::new(Prefixed::new(client, place.clone())));
-    }
-    clients
-}
-
 fn unanswered() -> Finding {
     let text = format!("it did not answer within {} s: check the address, or try again", REACHING.as_secs());
-    Finding::new("reachable", Health::Bad, text)
+    Finding::new("reachable", Health::Unknown, text)
 }
 
 /// What the checks wrote goes; what stays is said.
-async fn tidy(storage: &dyn Storage, place: &Folder) -> Option<Finding> {
-    let cleaned = tokio::time::timeout(TIDYING, litter::clean(storage, place)).await;
-    let why = match cleaned {
+async fn tidy(patient: &Patient) -> Option<Finding> {
+    let why = match tokio::time::timeout(TIDYING, patient.clean()).await {
         Ok(Ok(())) => return None,
         Ok(Err(failure)) => failure.to_string(),
-        Err(_) => "no answer".to_owned(),
+        Err(_) => "no answer in time".to_owned(),
     };
+    let place = patient.place();
     let text = format!("what this check wrote under {place} could not be removed ({why}): remove it by hand");
     Some(Finding::new("cleaning up", Health::Warning, text))
 }

@@ -123,6 +123,13 @@ impl Harness {
         self
     }
 
+    /// An independent client of the storage, as a case opens it; none if the adapter is a server. The folder is for whatever the
+    /// adapter needs on disk.
+    pub async fn open_storage(&self, scratch: impl Into<PathBuf>) -> Option<Result<Arc<dyn Storage>>> {
+        let Subject::Storage(open) = &self.subject else { return None };
+        Some(open(Scratch::new(scratch.into())).await)
+    }
+
     /// The adapter's name.
     pub fn name(&self) -> &str {
         &self.name

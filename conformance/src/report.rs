@@ -59,18 +59,24 @@ pub fn table(name: &str, reports: &[CaseReport]) -> String {
     text
 }
 
+/// What failed first, whatever ran first.
 fn details(text: &mut String, reports: &[CaseReport]) {
-    for report in reports {
-        let name = report.case.name();
-        match &report.verdict {
-            Verdict::Passed => {}
-            Verdict::Ignored(why) => line(text, format_args!("\n{name}: ignored, {}", one_line(why))),
-            Verdict::Warned { rule, seen } => {
-                line(text, format_args!("\n{name}: warns, it breaks {rule}; seen: {}", one_line(seen)));
-            }
-            Verdict::Failed { rule, seen } => {
-                line(text, format_args!("\n{name}: FAILED, it breaks {rule}; seen: {}", one_line(seen)));
-            }
+    for wanted in ["failed", "warned", "ignored"] {
+        for report in reports.iter().filter(|report| report.verdict.as_str() == wanted) {
+            detail(text, report.case.name(), &report.verdict);
+        }
+    }
+}
+
+fn detail(text: &mut String, name: &str, verdict: &Verdict) {
+    match verdict {
+        Verdict::Passed => {}
+        Verdict::Ignored(why) => line(text, format_args!("\n{name}: ignored, {}", one_line(why))),
+        Verdict::Warned { rule, seen } => {
+            line(text, format_args!("\n{name}: warns, it breaks {rule}; seen: {}", one_line(seen)));
+        }
+        Verdict::Failed { rule, seen } => {
+            line(text, format_args!("\n{name}: FAILED, it breaks {rule}; seen: {}", one_line(seen)));
         }
     }
 }
@@ -221,6 +227,104 @@ mod tests {
         let xml = junit("x", &reports());
         assert!(xml.contains("tests=\"3\" failures=\"1\" skipped=\"1\""), "{xml}");
         assert!(xml.contains("&lt;two&gt;\u{fffd}[2J\nwon"), "{xml}");
+    }
+
+    #[test]
+    fn what_failed_stands_before_what_was_ignored() {
+        let mut reports = reports();
+        reports.reverse();
+        let table = table("x", &reports);
+        assert!(table.find("FAILED").unwrap() < table.find("ignored, ").unwrap(), "{table}");
+    }
+
+    /// All characters of Unicode's first plane, and what ends a comment, a section, a tag or an attribute.
+    fn hostile() -> String {
+        let all: String = (0..=0xffff_u32).filter_map(char::from_u32).collect();
+        format!(
+            "]]> --> ?> </failure></testcase> \"x\" 'y' &amp; &#0; <!DOCTYPE a [<!ENTITY b 'c'>]> &b; \u{1f6a2}{all}"
+        )
+    }
+
+    #[test]
+    fn no_text_breaks_the_xml() {
+        let case = Case::new("storage::x::y", Group::Storage, Rule::Storage(3), |_| Box::pin(async { Ok(()) }));
+        let (rule, seen) = (Rule::Storage(3), hostile());
+        let verdicts = [
+            Verdict::Failed { rule, seen: seen.clone() },
+            Verdict::Warned { rule, seen: seen.clone() },
+            Verdict::Ignored(seen.clone()),
+            Verdict::Passed,
+        ];
+        let report = |verdict| CaseReport { case: case.clone(), verdict, took: Duration::ZERO, seed: 1 };
+        let xml = junit(&seen, &verdicts.map(report));
+        let tags = well_formed(&xml).unwrap();
+        assert_eq!(
+            tags,
+            ["testsuite", "testcase", "failure", "testcase", "system-out", "testcase", "skipped", "testcase"]
+        );
+    }
+
+    #[test]
+    fn the_judge_of_xml_judges() {
+        for wrong in ["<a>", "<a></b>", "<a>&</a>", "<a>]]></a>", "<a b=\"<\"/>", "<a b=\"c\"d\"/>", "<a>\u{1}</a>"] {
+            assert!(well_formed(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(well_formed("<?xml version=\"1.0\"?>\n<a b=\"&lt;c\"><d/>&gt;</a>\n").unwrap(), ["a", "d"]);
+    }
+
+    /// The names of the elements, in order, if this is XML 1.0 as far as `JUnit` needs it: elements, attributes and text.
+    fn well_formed(xml: &str) -> Result<Vec<String>, String> {
+        let allowed =
+            |c: char| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
+        if let Some(c) = xml.chars().find(|c| !allowed(*c)) {
+            return Err(format!("{c:?} is no character of XML"));
+        }
+        let (mut names, mut open, mut rest) = (Vec::new(), Vec::new(), xml);
+        if let Some((_, after)) = xml.strip_prefix("<?xml ").and_then(|xml| xml.split_once("?>")) {
+            rest = after;
+        }
+        while let Some((text, after)) = rest.split_once('<') {
+            check_text(text)?;
+            let (tag, after) = after.split_once('>').ok_or("a tag does not end")?;
+            rest = after;
+            if let Some(name) = tag.strip_prefix('/') {
+                if open.pop().as_deref() != Some(name) {
+                    return Err(format!("</{name}> ends nothing"));
+                }
+                continue;
+            }
+            let name = tag.split([' ', '/']).next().unwrap_or_default().to_owned();
+            let attributes = tag[name.len()..].trim_end_matches('/');
+            check_attributes(attributes)?;
+            if !tag.ends_with('/') {
+                open.push(name.clone());
+            }
+            names.push(name);
+        }
+        check_text(rest)?;
+        if open.is_empty() { Ok(names) } else { Err(format!("{open:?} do not end")) }
+    }
+
+    fn check_text(text: &str) -> Result<(), String> {
+        let entity = |part: &str| ["amp;", "lt;", "gt;", "quot;"].iter().any(|entity| part.starts_with(entity));
+        if text.contains(['<', '>']) || !text.split('&').skip(1).all(entity) {
+            return Err(format!("{:?} is no text", text.chars().take(200).collect::<String>()));
+        }
+        Ok(())
+    }
+
+    /// Pairs of ` name="` and a value, with a quote between.
+    fn check_attributes(attributes: &str) -> Result<(), String> {
+        let parts: Vec<&str> = attributes.split('"').collect();
+        let (last, pairs) = parts.split_last().ok_or("nothing")?;
+        let named = |name: &str| {
+            let name = name.strip_prefix(' ').and_then(|name| name.strip_suffix('='));
+            name.is_some_and(|name| name.bytes().all(|byte| byte.is_ascii_lowercase()))
+        };
+        if !last.is_empty() || pairs.len() % 2 != 0 || !pairs.iter().step_by(2).all(|name| named(name)) {
+            return Err(format!("{:?} are no attributes", attributes.chars().take(200).collect::<String>()));
+        }
+        pairs.iter().skip(1).step_by(2).try_for_each(|value| check_text(value))
     }
 
     #[test]

@@ -56,6 +56,6 @@ pub use server::{
 };
 #[doc(inline)]
 pub use storage::{
-    ByteRange, ByteStream, Capabilities, Created, Folder, Listing, MemoryStorage, Object, ObjectKey, Payload, Reply,
-    ServerTime, Storage,
+    ByteRange, ByteStream, Capabilities, Created, Flaw, Folder, Listing, MemoryStorage, Object, ObjectKey, Payload,
+    Reply, ServerTime, Storage,
 };

@@ -29,10 +29,12 @@
 //! right:  link(temporary, key)                          the kernel decides, once; an error afterwards is `Unknown`
 //! ```
 
+mod flaw;
 mod key;
 mod memory;
 mod payload;
 
+pub use flaw::Flaw;
 pub use key::{Folder, ObjectKey};
 pub use memory::MemoryStorage;
 pub use payload::{ByteRange, ByteStream, Object, Payload};

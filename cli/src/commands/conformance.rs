@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use longshore::Storage;
+use longshore::{Error, ErrorKind, Result as Answer, Storage};
 use longshore_conformance::suite::{ignored_groups, unshown};
 use longshore_conformance::{CaseReport, Group, Harness, Scratch, Size, Suite, Verdict, report};
 use serde_json::Value;
@@ -13,32 +13,34 @@ use super::text::print_json;
 use crate::address;
 use crate::args::Conformance;
 use crate::exit::{Exit, Failure, Result, one_line};
+use crate::hint;
 use crate::output::say;
 use crate::replica::blocking;
-use crate::scratch;
+use crate::stores::{self, Kind};
 
 pub(super) async fn run(args: Conformance, json: bool) -> Result<Exit> {
     address::check(&args.url)?;
-    longshore::open_storage(&args.url)?;
-    let required = required(&args.require)?;
-    let size = if args.quick {
-        Size::Quick
-    } else if args.full {
-        Size::Full
-    } else {
-        Size::Ci
-    };
-    let suite = args.only.iter().fold(Suite::new(harness(&args.url)).size(size), Suite::only);
+    let kind = stores::of(&args.url);
+    stores::open(Arc::clone(&kind)).await?;
+    let (required, size) = (required(&args.require)?, size(&args));
+    let suite = args.only.iter().fold(Suite::new(harness(&args.url, &kind)).size(size), Suite::only);
     let suite = args.seed.into_iter().fold(suite, Suite::seed);
     // Each case brings a runtime of its own.
-    let reports = blocking(move || suite.run_with(tell)).await??;
-    scratch::remove_empty_folders(&args.url, "conformance-");
+    let reports = blocking(move || {
+        let reports = suite.run_with(tell);
+        kind.sweep("conformance-");
+        reports
+    })
+    .await??;
     if reports.is_empty() {
         return Err(Failure::new(Exit::Usage, "--only", "no case has such a name; leave it out to run all"));
     }
     let seed = reports.first().map_or(0, |report| report.seed);
     let outcome = report::json(&args.url, size, seed, &reports);
     write(&args, &outcome, &reports, json)?;
+    for line in closing(&args.url, size, &reports) {
+        eprintln!("{line}");
+    }
     match finish(&args.url, &reports, &required) {
         Err(failure) if json => Err(failure.with_details(outcome)),
         ended => {
@@ -50,19 +52,39 @@ pub(super) async fn run(args: Conformance, json: bool) -> Result<Exit> {
     }
 }
 
-fn harness(url: &str) -> Harness {
-    let at = url.to_owned();
-    let harness = Harness::storage(url, move |_: Scratch| {
-        let storage = longshore::open_storage(&at);
-        async move { storage }
-    });
-    let Some(missing) = longshore::file_url_path(url).map(|path| path.join("conformance-no-such-folder")) else {
-        return harness;
-    };
-    harness.missing_root(move |_| {
-        let storage: longshore::Result<Arc<dyn Storage>> = longshore::open_storage(&longshore::file_url(&missing));
-        async move { storage }
-    })
+fn size(args: &Conformance) -> Size {
+    match (args.quick, args.full) {
+        (true, _) => Size::Quick,
+        (_, true) => Size::Full,
+        _ => Size::Ci,
+    }
+}
+
+/// The store as the suite takes it, with what there is of this kind.
+fn harness(url: &str, kind: &Arc<dyn Kind>) -> Harness {
+    let opener = Arc::clone(kind);
+    let mut harness = Harness::storage(url, move |_: Scratch| stores::open(Arc::clone(&opener)));
+    if kind.open_missing_root().is_some() {
+        harness = harness.missing_root(again(kind, |kind| kind.open_missing_root()));
+    }
+    if kind.open_with_wrong_credentials().is_some() {
+        harness = harness.wrong_credentials(again(kind, |kind| kind.open_with_wrong_credentials()));
+    }
+    harness
+}
+
+type Opened = Answer<Arc<dyn Storage>>;
+
+/// An opener of what this kind opened once already.
+fn again(
+    kind: &Arc<dyn Kind>,
+    open: fn(&dyn Kind) -> Option<Opened>,
+) -> impl Fn(Scratch) -> std::future::Ready<Opened> + Send + Sync + use<> {
+    let kind = Arc::clone(kind);
+    move |_| {
+        let gone = || Err(Error::new(ErrorKind::Internal, "a kind of store opened this once, and does not any more"));
+        std::future::ready(open(&*kind).unwrap_or_else(gone))
+    }
 }
 
 fn required(names: &[String]) -> Result<Vec<Group>> {
@@ -98,24 +120,132 @@ fn save(path: &PathBuf, text: &str) -> Result<()> {
     })
 }
 
-fn finish(url: &str, reports: &[CaseReport], required: &[Group]) -> Result<Exit> {
-    for (group, count) in ignored_groups(reports) {
-        eprintln!("nothing was shown of {group}: its {count} cases were ignored");
-    }
+/// What is said after the table: each failure with the line that repeats it, and at the end what was not shown at all.
+fn closing(url: &str, size: Size, reports: &[CaseReport]) -> Vec<String> {
+    let mut lines = Vec::new();
     for report in reports {
         if let Verdict::Failed { seen, .. } = &report.verdict {
-            eprintln!("{}: {}", report.case.name(), one_line(seen));
-            eprintln!("replay: longshore conformance '{url}' --only {} --seed {}", report.case.name(), report.seed);
+            lines.push(format!("{}: {}", report.case.name(), one_line(seen)));
+            lines.push(format!("replay: {}", replay(url, size, report)));
         }
     }
+    let ignored = ignored_groups(reports).into_iter();
+    lines.extend(ignored.map(|(group, count)| format!("nothing was shown of {group}: its {count} cases were ignored")));
+    lines
+}
+
+/// The command line that runs a case again, as it ran.
+fn replay(url: &str, size: Size, report: &CaseReport) -> String {
+    let size = match size {
+        Size::Quick => " --quick",
+        Size::Full => " --full",
+        _ => "",
+    };
+    let (url, only) = (hint::quoted(url), hint::quoted(report.case.name()));
+    format!("longshore conformance {url} --only {only} --seed {}{size}", report.seed)
+}
+
+fn finish(url: &str, reports: &[CaseReport], required: &[Group]) -> Result<Exit> {
     let failed = reports.iter().filter(|report| report.verdict.is_failed()).count();
     if failed > 0 {
         let what = format!("{failed} of {} cases failed; see the replay lines above", reports.len());
         return Err(Failure::new(Exit::Failure, url, what));
     }
-    if let Some(group) = unshown(reports, required).first() {
-        let what = format!("nothing was shown of {group}; see which of its cases were ignored, and why");
+    let unshown: Vec<&str> = unshown(reports, required).into_iter().map(Group::as_str).collect();
+    if !unshown.is_empty() {
+        let what =
+            format!("nothing was shown of {}; see which of its cases were ignored, and why", unshown.join(", nor of "));
         return Err(Failure::new(Exit::Failure, "--require", what));
     }
     Ok(Exit::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use longshore::MemoryStorage;
+    use longshore_conformance::{Case, Rule};
+
+    use super::*;
+
+    fn report(name: &'static str, group: Group, verdict: Verdict) -> CaseReport {
+        let case = Case::new(name, group, Rule::Storage(1), |_| Box::pin(async { Ok(()) }));
+        CaseReport { case, verdict, took: Duration::ZERO, seed: 7 }
+    }
+
+    fn failed(seen: &str) -> Verdict {
+        Verdict::Failed { rule: Rule::Storage(1), seen: seen.to_owned() }
+    }
+
+    #[test]
+    fn failures_come_first_and_what_was_not_shown_last() {
+        let reports = [
+            report("network::x", Group::Network, Verdict::Ignored("no proxy".into())),
+            report("storage::a", Group::Storage, failed("two\u{1b}[2J\nlines")),
+            report("storage::b", Group::Storage, Verdict::Passed),
+            report("sync::c", Group::Sync, failed("lost")),
+        ];
+        let lines = closing("file:///it's here", Size::Full, &reports);
+        assert_eq!(
+            lines,
+            [
+                r"storage::a: two\u{1b}[2J\nlines",
+                r"replay: longshore conformance 'file:///it'\''s here' --only storage::a --seed 7 --full",
+                "sync::c: lost",
+                r"replay: longshore conformance 'file:///it'\''s here' --only sync::c --seed 7 --full",
+                "nothing was shown of network: its 1 cases were ignored",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_replay_has_the_size_of_the_run() {
+        let line = |size| replay("file:///s", size, &report("storage::a", Group::Storage, failed("x")));
+        assert_eq!(line(Size::Quick), "longshore conformance file:///s --only storage::a --seed 7 --quick");
+        assert_eq!(line(Size::Ci), "longshore conformance file:///s --only storage::a --seed 7");
+    }
+
+    #[test]
+    fn every_group_that_was_not_shown_is_named() {
+        let reports = [report("storage::a", Group::Storage, Verdict::Passed)];
+        let failure = finish("file:///s", &reports, &[Group::Crash, Group::Storage, Group::Network]).unwrap_err();
+        assert!(failure.to_string().contains("nothing was shown of crash, nor of network;"), "{failure}");
+    }
+
+    /// A kind of store whose roots are buckets, and which asks for a key.
+    struct Buckets(MemoryStorage);
+
+    impl Kind for Buckets {
+        fn open(&self) -> Answer<Arc<dyn Storage>> {
+            Ok(Arc::new(self.0.clone()))
+        }
+
+        fn open_missing_root(&self) -> Option<Answer<Arc<dyn Storage>>> {
+            Some(Err(Error::new(ErrorKind::Missing, "no such bucket")))
+        }
+
+        fn open_with_wrong_credentials(&self) -> Option<Answer<Arc<dyn Storage>>> {
+            Some(Err(Error::new(ErrorKind::Denied, "no such key")))
+        }
+    }
+
+    #[test]
+    fn another_kind_of_store_is_shown_its_missing_root_and_wrong_credentials() {
+        let storage = MemoryStorage::new();
+        let run = |kind: Arc<dyn Kind>| {
+            let reports = Suite::new(harness("bucket", &kind)).size(Size::Quick).only("storage::root::").run().unwrap();
+            reports.into_iter().map(|report| report.verdict).collect::<Vec<_>>()
+        };
+        let verdicts = run(Arc::new(Buckets(storage.clone())));
+        assert!(verdicts.len() >= 4 && verdicts.iter().all(|verdict| *verdict == Verdict::Passed), "{verdicts:?}");
+        assert!(storage.objects().is_empty());
+    }
+
+    #[test]
+    fn a_folder_asks_for_no_credentials() {
+        let folder = tempfile::tempdir().unwrap();
+        let kind = stores::of(&longshore::file_url(folder.path()));
+        assert!(kind.open_missing_root().unwrap().is_err() && kind.open_with_wrong_credentials().is_none());
+    }
 }

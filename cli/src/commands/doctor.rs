@@ -1,8 +1,9 @@
 //! `longshore doctor`: whether a store can hold data safely.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use longshore::{Result as Answer, Storage};
+use futures::future::{BoxFuture, join};
 use longshore_conformance::doctor::{Finding, Health, examine};
 use serde_json::json;
 
@@ -10,57 +11,81 @@ use super::text::print_json;
 use crate::address;
 use crate::args::Doctor;
 use crate::exit::{Exit, Failure, Result, one_line};
-use crate::mounts;
 use crate::output::say;
-use crate::scratch;
+use crate::stores::{self, Kind};
+
+/// How long a first opening may take that shows whether the address is right,
+const OPENING: Duration = Duration::from_millis(500);
+/// how long a look at the store's place may take; it goes on beside the examination,
+const LOOKING: Duration = Duration::from_secs(5);
+/// and how long the sweeping after it, so that all is said within ten seconds.
+const SWEEPING: Duration = Duration::from_millis(400);
 
 pub(super) async fn run(args: &Doctor, json: bool) -> Result<Exit> {
     address::check(&args.url)?;
+    let kind = stores::of(&args.url);
     // A wrong address is no finding about a store.
-    if let Err(error) = longshore::open_storage(&args.url) {
+    if let Ok(Err(error)) = tokio::time::timeout(OPENING, stores::open(Arc::clone(&kind))).await {
         return Err(Failure::of_store(&error, &args.url, ToOwned::to_owned));
     }
-    let url = args.url.clone();
-    let mut findings = examine(&move || {
-        let url = url.clone();
-        Box::pin(async move { open(&url) })
-    })
-    .await;
-    findings.extend(mount(&args.url));
-    scratch::remove_empty_folders(&args.url, "doctor-");
-    let worst = findings.iter().map(|finding| finding.health).max().unwrap_or(Health::Bad);
-    // Notes are worth knowing, and take nothing away.
-    let worst = if worst == Health::Note { Health::Good } else { worst };
-    for finding in findings.iter_mut().filter(|finding| finding.health == Health::Bad) {
-        finding.text = format!("{}: {}", args.url, finding.text);
-    }
+    let mut findings = findings(&kind).await;
+    name_store(&mut findings, &args.url);
+    let worst = worst(&findings);
     if json {
         print_json(&json!({ "health": worst.as_str(), "findings": findings.iter().map(as_json).collect::<Vec<_>>() }));
     } else {
         print(&findings, worst);
     }
-    Ok(findings.iter().find(|finding| finding.health == Health::Bad).map_or(Exit::Done, |bad| exit(bad.topic)))
+    Ok(exit(&findings))
 }
 
-/// How the command ends for the first thing that is bad.
-fn exit(topic: &str) -> Exit {
-    match topic {
-        "reachable" => Exit::Busy,
-        "writable" | "credentials" => Exit::Failure,
-        _ => Exit::Unsupported,
+/// All that is found out in ten seconds. Whatever may block has a thread of its own, which is left to itself if it does.
+async fn findings(kind: &Arc<dyn Kind>) -> Vec<Finding> {
+    let opener = Arc::clone(kind);
+    let open = move || -> BoxFuture<'static, _> { Box::pin(stores::open(Arc::clone(&opener))) };
+    let (mut findings, looked) = join(examine(&open), look(Arc::clone(kind))).await;
+    findings.extend(looked);
+    sweep(Arc::clone(kind)).await;
+    findings
+}
+
+async fn look(kind: Arc<dyn Kind>) -> Vec<Finding> {
+    let looking = tokio::task::spawn_blocking(move || kind.look());
+    // A place that cannot even be looked at does not answer the examination either, which says so.
+    tokio::time::timeout(LOOKING, looking).await.ok().and_then(std::result::Result::ok).unwrap_or_default()
+}
+
+async fn sweep(kind: Arc<dyn Kind>) {
+    let sweeping = tokio::task::spawn_blocking(move || kind.sweep("doctor-"));
+    // What is left are empty folders.
+    drop(tokio::time::timeout(SWEEPING, sweeping).await);
+}
+
+/// What is wrong begins with the store that it is about.
+fn name_store(findings: &mut [Finding], url: &str) {
+    for finding in findings.iter_mut().filter(|finding| finding.health >= Health::Unknown) {
+        finding.text = format!("{url}: {}", finding.text);
     }
 }
 
-fn open(url: &str) -> Answer<Arc<dyn Storage>> {
-    longshore::open_storage(url)
+/// The health of all together. Notes are worth knowing, and take nothing away.
+fn worst(findings: &[Finding]) -> Health {
+    let worst = findings.iter().map(|finding| finding.health).max().unwrap_or(Health::Unknown);
+    if worst == Health::Note { Health::Good } else { worst }
 }
 
-/// What the place of a folder says about it.
-fn mount(url: &str) -> Option<Finding> {
-    let folder = longshore::file_url_path(url)?;
-    let why = mounts::shared_otherwise(&address::resolved(&folder))?;
-    let text = format!("the folder lies {why}: other machines may see it late, or see another one");
-    Some(Finding { topic: "mount", health: Health::Warning, text })
+/// How the command ends: by the first thing that is bad, or else by what could not be found out.
+fn exit(findings: &[Finding]) -> Exit {
+    let first = |health| findings.iter().find(|finding| finding.health == health);
+    match (first(Health::Bad), first(Health::Unknown)) {
+        (Some(bad), _) => match bad.topic {
+            "reachable" => Exit::Busy,
+            "writable" | "credentials" => Exit::Failure,
+            _ => Exit::Unsupported,
+        },
+        (None, Some(_)) => Exit::Busy,
+        (None, None) => Exit::Done,
+    }
 }
 
 fn print(findings: &[Finding], worst: Health) {
@@ -71,6 +96,7 @@ fn print(findings: &[Finding], worst: Health) {
         "{}",
         match worst {
             Health::Bad => "this store cannot hold data safely as it is",
+            Health::Unknown => "it could not be found out whether this store can hold data safely",
             Health::Warning => "this store can hold data safely, with the warnings above",
             Health::Note | Health::Good => "this store can hold data safely",
         }
@@ -79,4 +105,58 @@ fn print(findings: &[Finding], worst: Health) {
 
 fn as_json(finding: &Finding) -> serde_json::Value {
     json!({ "topic": finding.topic, "health": finding.health.as_str(), "text": finding.text })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::sync::mpsc::{Receiver, channel};
+
+    use longshore::{Error, ErrorKind, MemoryStorage, Storage};
+
+    use super::*;
+
+    /// A folder on a mount whose server is gone: whatever touches it blocks, for as long as the test runs.
+    struct Blocking(Mutex<Receiver<()>>);
+
+    impl Kind for Blocking {
+        fn open(&self) -> longshore::Result<Arc<dyn Storage>> {
+            // The sender is dropped at the end of the test.
+            self.0.lock().unwrap().recv().unwrap_err();
+            Ok(Arc::new(MemoryStorage::new()))
+        }
+
+        fn sweep(&self, _prefix: &str) {
+            self.0.lock().unwrap().recv().unwrap_err();
+        }
+    }
+
+    struct Refusing(ErrorKind);
+
+    impl Kind for Refusing {
+        fn open(&self) -> longshore::Result<Arc<dyn Storage>> {
+            Err(Error::new(self.0, "no"))
+        }
+    }
+
+    fn ended(kind: impl Kind + 'static) -> (Health, Exit) {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let findings = runtime.block_on(findings(&(Arc::new(kind) as Arc<dyn Kind>)));
+        runtime.shutdown_background();
+        (worst(&findings), exit(&findings))
+    }
+
+    #[test]
+    fn a_place_that_blocks_for_ever_is_given_up() {
+        let (open, blocked) = channel();
+        assert_eq!(ended(Blocking(Mutex::new(blocked))), (Health::Unknown, Exit::Busy));
+        drop(open);
+    }
+
+    #[test]
+    fn each_kind_of_error_ends_as_it_must() {
+        assert_eq!(ended(Refusing(ErrorKind::Unavailable)), (Health::Unknown, Exit::Busy));
+        assert_eq!(ended(Refusing(ErrorKind::Missing)), (Health::Bad, Exit::Busy));
+        assert_eq!(ended(Refusing(ErrorKind::Denied)), (Health::Bad, Exit::Failure));
+    }
 }

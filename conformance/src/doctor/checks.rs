@@ -1,25 +1,42 @@
 //! The questions, one function for each.
 
-use bytes::Bytes;
-use futures::future::join_all;
-use longshore_core::{
-    ByteRange, Capabilities, Created, Error, Folder, ObjectKey, Payload, Runtime as _, ServerTime, Storage,
-    TokioRuntime,
-};
+use std::sync::Arc;
+use std::time::Duration;
 
-use super::{Finding, Health, Patient};
-use crate::verdict::Failure;
+use bytes::Bytes;
+use futures::future::{BoxFuture, join_all, try_join, try_join_all};
+use futures::stream::{self, StreamExt as _};
+use longshore_core::{
+    ByteRange, Created, Error, Flaw, Folder, ObjectKey, Payload, Runtime as _, ServerTime, Storage, TokioRuntime,
+};
+use tokio::time::Instant;
+
+use super::patient::Patient;
+use super::{Finding, Health, Open, health_of};
 
 /// How many clients race.
-pub(super) const RACERS: usize = 8;
+const RACERS: usize = 8;
 /// How often.
-const RACES: usize = 4;
+const RACES: usize = 3;
 /// The size of a segment: what the engine sends at most as one object, but for a single large document.
-const SEGMENT: usize = 8 << 20;
+pub(super) const SEGMENT: usize = 8 << 20;
 /// A difference of clocks that is worth a word, in milliseconds.
 const FAR: u64 = 60_000;
-/// Round trips whose median is told.
+/// Round trips whose median is told, at most,
 const PROBES: usize = 7;
+/// and how long they may take together.
+const PROBING: Duration = Duration::from_millis(500);
+
+/// Bytes as some ways to a store change them.
+const FIRST: &[u8] = b"\x1f\x8b\r\n<html>\xff\0";
+
+/// Without an answer to each of these, nobody can tell whether the store is safe.
+const DECISIVE: [&str; 5] = [WRITABLE, ONCE, RACED, READ, LISTED];
+const WRITABLE: &str = "writable";
+const ONCE: &str = "creates once";
+const RACED: &str = "creates once, raced";
+const READ: &str = "reads what was written";
+const LISTED: &str = "lists what was written";
 
 /// What no probe from one machine can show.
 pub(super) const LIMITS: &str = "a check from one machine cannot show that two machines exclude each other. Where a mount \
@@ -29,49 +46,87 @@ pub(super) const LIMITS: &str = "a check from one machine cannot show that two m
 
 type Answer = Result<Finding, Trouble>;
 
-/// Why a question has no answer, in the words of a user.
+/// Why a question has no good answer, in the words of a user.
 #[derive(Debug)]
-struct Trouble(String);
+struct Trouble {
+    health: Health,
+    text: String,
+}
 
 impl From<Error> for Trouble {
     fn from(error: Error) -> Self {
         let cause = std::error::Error::source(&error).map(ToString::to_string);
         let cause = cause.filter(|cause| !error.message().contains(cause)).map(|cause| format!(" ({cause})"));
-        Self(format!("{}{}", error.message(), cause.unwrap_or_default()))
+        Self { health: health_of(&error), text: format!("{}{}", error.message(), cause.unwrap_or_default()) }
     }
 }
 
-impl From<Failure> for Trouble {
-    fn from(failure: Failure) -> Self {
-        Self(failure.to_string())
+impl From<Flaw> for Trouble {
+    fn from(flaw: Flaw) -> Self {
+        Self { health: Health::Bad, text: refused(flaw) }
     }
+}
+
+/// The reason in the core's words, and what follows from it.
+pub(super) fn refused(flaw: Flaw) -> String {
+    format!("{flaw}: {}", flaw.consequence())
 }
 
 /// Asks everything, and stops at the first thing that makes data unsafe.
-pub(super) async fn all(patient: &Patient, findings: &mut Vec<Finding>) {
-    findings.push(answer("writable", writable(patient).await));
+pub(super) async fn all(patient: &Patient, open: &Open, findings: &mut Vec<Finding>) {
+    let asked = &Asked { clients: patient.clients(open, RACERS).await, patient };
+    findings.push(answer(WRITABLE, writable(asked).await));
     if is_bad(findings) {
         return;
     }
-    findings.push(answer("creates once", once(patient).await));
+    findings.push(answer(ONCE, once(asked).await));
     if is_bad(findings) {
         return;
     }
-    findings.push(answer("creates once, raced", raced(patient).await));
-    findings.push(answer("reads what was written", read_after_write(patient).await));
-    findings.push(answer("lists what was written", list_after_write(patient).await));
-    findings.push(answer("clock", clock(patient).await));
-    findings.push(answer("speed", speed(patient).await));
+    // Beside each other: over a slow way there is no time for one after the other.
+    let together: [BoxFuture<'_, Finding>; 3] = [
+        Box::pin(async { answer(RACED, raced(asked).await) }),
+        Box::pin(async { answer(READ, read_after_write(asked).await) }),
+        Box::pin(async { answer(LISTED, list_after_write(asked).await) }),
+    ];
+    let mut together = stream::iter(together).buffered(DECISIVE.len());
+    while let Some(finding) = together.next().await {
+        findings.push(finding);
+    }
+    findings.push(answer("clock", clock(asked).await));
+    findings.push(answer("speed", speed(asked).await));
     // Last, since it may take longest.
-    findings.push(answer("large objects", large(patient).await));
+    findings.push(answer("large objects", large(asked).await));
+}
+
+/// What to say where the time was up: whether what was answered until then is enough.
+pub(super) fn cut_off(findings: &[Finding], time: Duration) -> Finding {
+    let answered = |topic: &&str| findings.iter().any(|finding| finding.topic == *topic);
+    let time = time.as_secs_f32();
+    let why = "it is slow, or the way to it is";
+    match DECISIVE.iter().find(|topic| !answered(topic)) {
+        Some(topic) => {
+            let text = format!(
+                "cannot tell whether data is safe: `{topic}` was not answered within {time} s: {why}; try again, or from nearer"
+            );
+            Finding::new("in time", Health::Unknown, text)
+        }
+        None => Finding::new("speed", Health::Warning, format!("not everything was asked within {time} s: {why}")),
+    }
+}
+
+/// The patient, and clients of its place: at least two.
+struct Asked<'a> {
+    clients: Vec<Arc<dyn Storage>>,
+    patient: &'a Patient,
 }
 
 fn is_bad(findings: &[Finding]) -> bool {
-    findings.iter().any(|finding| finding.health == Health::Bad)
+    findings.iter().any(|finding| finding.health >= Health::Unknown)
 }
 
 fn answer(topic: &'static str, answer: Answer) -> Finding {
-    answer.unwrap_or_else(|Trouble(what)| Finding::new(topic, Health::Bad, what))
+    answer.unwrap_or_else(|Trouble { health, text }| Finding::new(topic, health, text))
 }
 
 fn good(topic: &'static str, text: impl Into<String>) -> Finding {
@@ -82,10 +137,6 @@ fn bad(topic: &'static str, text: impl Into<String>) -> Finding {
     Finding::new(topic, Health::Bad, text)
 }
 
-fn record(name: &str) -> Result<ObjectKey, Trouble> {
-    Ok(ObjectKey::new(format!("records/{name}/data"))?)
-}
-
 async fn read(storage: &dyn Storage, key: &ObjectKey) -> Result<Option<Bytes>, Trouble> {
     match storage.get(key, ByteRange::ALL).await?.value {
         Some(object) => Ok(Some(object.read(2 * SEGMENT as u64).await?)),
@@ -93,35 +144,44 @@ async fn read(storage: &dyn Storage, key: &ObjectKey) -> Result<Option<Bytes>, T
     }
 }
 
-async fn writable(patient: &Patient) -> Answer {
-    let key = record("writable")?;
-    patient.clients[0].create(&key, Bytes::from_static(b"x")).await.map_err(|error| {
-        let Trouble(what) = Trouble::from(error);
-        Trouble(format!("nothing can be written here: {what}"))
+async fn writable(asked: &Asked<'_>) -> Answer {
+    let key = asked.patient.record("writable")?;
+    asked.clients[0].create(&key, Bytes::from_static(b"x")).await.map_err(|error| {
+        let Trouble { health, text } = Trouble::from(error);
+        Trouble { health, text: format!("nothing can be written here: {text}") }
     })?;
-    Ok(good("writable", "this user may write"))
+    Ok(good(WRITABLE, "this user may write"))
 }
 
-async fn once(patient: &Patient) -> Answer {
-    let topic = "creates once";
-    let (mine, yours, key) = (&patient.clients[0], &patient.clients[1], record("once")?);
-    if mine.create(&key, Bytes::from_static(b"first")).await?.value != Created::Created {
-        return Ok(bad(topic, "it says of a new name that it is taken"));
+async fn once(asked: &Asked<'_>) -> Answer {
+    let (mine, yours, key) = (&asked.clients[0], &asked.clients[1], asked.patient.record("once")?);
+    if mine.create(&key, Bytes::from_static(FIRST)).await?.value != Created::Created {
+        return Err(Flaw::NewIsTaken.into());
     }
-    if yours.create(&key, Bytes::from_static(b"second")).await?.value != Created::Exists {
-        return Ok(bad(topic, "it creates a name that is taken: two devices would overwrite each other's commits"));
+    if read(&**mine, &key).await?.as_deref() != Some(FIRST) {
+        return Err(Flaw::Unread.into());
     }
-    if read(&**yours, &key).await?.as_deref() != Some(b"first") {
-        return Ok(bad(topic, "a second create replaced the first: two devices would overwrite each other's commits"));
+    let again = |client: &Arc<dyn Storage>, bytes| {
+        let (client, key) = (Arc::clone(client), key.clone());
+        async move { client.create(&key, Bytes::from_static(bytes)).await }
+    };
+    let (to_me, to_you) = try_join(again(mine, b"second"), again(yours, b"third")).await?;
+    if [to_me.value, to_you.value].contains(&Created::Created) {
+        return Err(Flaw::TakenIsCreated.into());
     }
-    Ok(good(topic, "a taken name is refused, and its bytes stay"))
+    if read(&**yours, &key).await?.as_deref() != Some(FIRST) {
+        return Err(Flaw::Replaced.into());
+    }
+    Ok(good(ONCE, "a taken name is refused, and its bytes stay"))
 }
 
-async fn raced(patient: &Patient) -> Answer {
-    let topic = "creates once, raced";
+async fn raced(asked: &Asked<'_>) -> Answer {
     for race in 0..RACES {
-        let key = record(&format!("raced-{race}"))?;
-        let tries = patient.clients.iter().enumerate().map(|(racer, client)| {
+        // The first race is that of one device's own calls.
+        let clients: Vec<_> =
+            asked.clients.iter().map(|client| if race == 0 { &asked.clients[0] } else { client }).collect();
+        let key = asked.patient.record(&format!("raced-{race}"))?;
+        let tries = clients.iter().enumerate().map(|(racer, client)| {
             let key = &key;
             async move { client.create(key, Bytes::from(format!("racer {racer}"))).await }
         });
@@ -129,67 +189,97 @@ async fn raced(patient: &Patient) -> Answer {
         for (racer, reply) in join_all(tries).await.into_iter().enumerate() {
             winners.extend((reply?.value == Created::Created).then_some(racer));
         }
-        let there = read(&*patient.clients[0], &key).await?;
-        if winners.len() != 1 || there != Some(Bytes::from(format!("racer {}", winners[0]))) {
-            let text = format!("of {RACERS} that created one name at once {} were told that they won", winners.len());
-            return Ok(bad(topic, format!("{text}: commits would be lost")));
+        match (winners.as_slice(), read(&*asked.clients[0], &key).await?) {
+            ([winner], Some(there)) if there == format!("racer {winner}") => {}
+            ([_], _) => return Err(Flaw::OthersBytes.into()),
+            ([], _) => return Err(Flaw::NoWinner.into()),
+            (_, _) => return Err(Flaw::SeveralWinners.into()),
         }
     }
-    Ok(good(topic, format!("of {RACERS} clients at once exactly one wins, in {RACES} races")))
+    Ok(good(RACED, format!("of {RACERS} at once exactly one wins, in {RACES} races")))
 }
 
-async fn read_after_write(patient: &Patient) -> Answer {
-    let topic = "reads what was written";
-    let (writer, reader) = (&patient.clients[0], &patient.clients[1]);
-    let key = record("read")?;
-    if read(&**reader, &key).await?.is_some() {
-        return Ok(bad(topic, "a name that was never written has content"));
-    }
-    writer.create(&key, Bytes::from_static(b"\x00\x1f\x8b\r\n<html>\xff")).await?;
-    let seen = read(&**reader, &key).await?;
-    if seen.as_deref() != Some(b"\x00\x1f\x8b\r\n<html>\xff".as_slice()) {
-        return Ok(bad(topic, "another client does not see at once what was written, or sees other bytes"));
+async fn read_after_write(asked: &Asked<'_>) -> Answer {
+    let (writer, reader) = (&asked.clients[0], &asked.clients[1]);
+    let key = asked.patient.record("read")?;
+    let before = read(&**reader, &key).await?;
+    writer.create(&key, Bytes::from_static(FIRST)).await?;
+    if read(&**reader, &key).await?.as_deref() != Some(FIRST) {
+        let text = format!("by another client, or not as it was written, {}", refused(Flaw::Unread));
+        return Ok(bad(READ, text));
     }
     writer.delete(&key).await?;
     writer.delete(&key).await?;
-    if read(&**reader, &key).await?.is_some() {
-        return Ok(bad(topic, "what was deleted can still be read"));
+    match (before, read(&**reader, &key).await?) {
+        (None, None) => Ok(good(READ, "another client sees a write at once, byte for byte, and a deletion")),
+        (None, Some(_)) => Err(Flaw::Undeleted.into()),
+        (Some(_), None) => Ok(bad(READ, "a name that was never written has content")),
+        (Some(_), Some(_)) => {
+            Ok(bad(READ, format!("a name that was never written has content, and {}", refused(Flaw::Undeleted))))
+        }
     }
-    Ok(good(topic, "another client sees a write at once, byte for byte, and a deletion"))
 }
 
-async fn list_after_write(patient: &Patient) -> Answer {
-    let topic = "lists what was written";
-    let (writer, reader, folder) = (&patient.clients[0], &patient.clients[1], Folder::new("segments/list")?);
-    for name in ["0000000000000009", "0000000000000010"] {
-        writer.put(&folder.object(name)?, Payload::from("x")).await?;
+async fn list_after_write(asked: &Asked<'_>) -> Answer {
+    // As segments are named.
+    const NAMES: [&str; 2] = ["0000000000000009-be", "0000000000000010-af"];
+    let (writer, reader, folder) = (&asked.clients[0], &asked.clients[1], Folder::new("segments/list")?);
+    let keys = NAMES.iter().map(|name| asked.patient.blob(&format!("list/{name}"))).collect::<Result<Vec<_>, _>>()?;
+    try_join_all(keys.iter().map(|key| writer.put(key, Payload::from("x")))).await?;
+    let (all, rest) = try_join(names(&**reader, &folder, None), names(&**reader, &folder, Some(NAMES[0]))).await?;
+    let lacks = |listed: &[String], name: &str| !listed.iter().any(|listed| listed == name);
+    if NAMES.iter().any(|name| lacks(&all, name)) || lacks(&rest, NAMES[1]) {
+        return Err(Flaw::Unlisted.into());
     }
-    let names = crate::litter::names(&**reader, &folder).await?;
-    if names != ["0000000000000009", "0000000000000010"] {
-        return Ok(bad(topic, format!("of two objects that were just written it lists {names:?}")));
+    if all != NAMES || rest != NAMES[1..] {
+        return Ok(bad(
+            LISTED,
+            format!("of two objects that were just written it lists {all:?}, and {rest:?} after the first"),
+        ));
     }
-    Ok(good(topic, "another client lists a write at once, in order"))
+    Ok(good(LISTED, "another client lists a write at once, in order"))
 }
 
-async fn large(patient: &Patient) -> Answer {
+/// All names in a folder after this one, of a listing that may never end.
+async fn names(storage: &dyn Storage, folder: &Folder, after: Option<&str>) -> Result<Vec<String>, Trouble> {
+    let mut all: Vec<String> = Vec::new();
+    loop {
+        let last = all.last().map(String::as_str).or(after);
+        let page = storage.list(folder, last).await?.value;
+        if page.more && page.names.last().map(String::as_str) <= last {
+            return Err(Flaw::EndlessListing.into());
+        }
+        all.extend(page.names);
+        if !page.more {
+            return Ok(all);
+        }
+    }
+}
+
+async fn large(asked: &Asked<'_>) -> Answer {
     let topic = "large objects";
-    let key = ObjectKey::new("segments/large/0")?;
+    let key = asked.patient.blob("large/0")?;
     // Not zeros: what compresses on the way would hide a limit.
     let body: Vec<u8> = (0..SEGMENT as u64).map(|at| at.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes()[7]).collect();
     let body = Bytes::from(body);
-    patient.clients[0].put(&key, Payload::from(body.clone())).await?;
-    if read(&*patient.clients[1], &key).await? != Some(body) {
+    asked.clients[0].put(&key, Payload::from(body.clone())).await?;
+    if read(&*asked.clients[1], &key).await? != Some(body) {
         return Ok(bad(topic, "8 MiB come back otherwise than they were written"));
     }
     Ok(good(topic, "8 MiB, the size of a segment, come back as they were written"))
 }
 
-async fn clock(patient: &Patient) -> Answer {
+async fn clock(asked: &Asked<'_>) -> Answer {
     let topic = "clock";
-    let key = record("clock")?;
-    let created = patient.clients[0].create(&key, Bytes::new()).await?.time;
-    let got = patient.clients[0].get(&key, ByteRange::ALL).await?.time;
+    let (client, key) = (&asked.clients[0], asked.patient.record("clock")?);
+    let created = client.create(&key, Bytes::new()).await?.time;
+    let got = client.get(&key, ByteRange::ALL).await?.time;
     let ours = TokioRuntime.wall();
+    if got.is_none() && client.capabilities().read_time {
+        let text = "the adapter says that replies to reads carry the time, and they do not: each look for changes takes \
+                    a second request; report it to the adapter's authors";
+        return Ok(Finding::new(topic, Health::Warning, text));
+    }
     let Some(theirs) = got.or(created).map(ServerTime::as_millis) else {
         let text = "it tells no time: longshore asks for the newest snapshot beside each look, and trims nothing";
         return Ok(Finding::new(topic, Health::Note, text));
@@ -204,40 +294,26 @@ async fn clock(patient: &Patient) -> Answer {
     Ok(good(topic, format!("it tells its time, {apart} ms {which} this machine's{reads}")))
 }
 
-#[expect(clippy::disallowed_types, reason = "the user asks how fast the store is")]
-async fn speed(patient: &Patient) -> Answer {
+async fn speed(asked: &Asked<'_>) -> Answer {
     let (mut reads, mut creates) = (Vec::new(), Vec::new());
-    for probe in 0..PROBES {
-        let key = record(&format!("speed-{probe}"))?;
-        let start = std::time::Instant::now();
-        patient.clients[0].create(&key, Bytes::from_static(b"x")).await?;
+    let begun = Instant::now();
+    while reads.len() < PROBES && (reads.is_empty() || begun.elapsed() < PROBING) {
+        let key = asked.patient.record(&format!("speed-{}", reads.len()))?;
+        let start = Instant::now();
+        asked.clients[0].create(&key, Bytes::from_static(b"x")).await?;
         creates.push(start.elapsed());
-        let start = std::time::Instant::now();
-        read(&*patient.clients[0], &key).await?;
+        let start = Instant::now();
+        read(&*asked.clients[0], &key).await?;
         reads.push(start.elapsed());
     }
-    reads.sort_unstable();
-    creates.sort_unstable();
-    let millis = |time: std::time::Duration| format!("{:.1} ms", time.as_secs_f64() * 1000.0);
-    let (read, create) = (millis(reads[PROBES / 2]), millis(creates[PROBES / 2]));
-    Ok(good("speed", format!("a read takes {read}, a create {create} (medians of {PROBES})")))
+    Ok(good(
+        "speed",
+        format!("a read takes {}, a create {} (medians of {})", median(&mut reads), median(&mut creates), reads.len()),
+    ))
 }
 
-/// What the adapter says of the store, and what follows.
-pub(super) fn claims(claims: &Capabilities) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    if !claims.atomic_create {
-        let text = "the adapter says that the store cannot create a name exactly once: longshore refuses it";
-        findings.push(Finding::new("adapter", Health::Bad, text));
-    }
-    if claims.max_object < 1 << 30 {
-        let text =
-            format!("an object has at most {} bytes, so larger documents are refused by name", claims.max_object);
-        findings.push(Finding::new("size limit", Health::Warning, text));
-    } else {
-        findings.push(Finding::new("size limit", Health::Good, "documents of 1 GiB fit"));
-    }
-    let text = format!("up to {} requests are under way at once", claims.parallelism);
-    findings.push(Finding::new("requests", Health::Note, text));
-    findings
+fn median(times: &mut [Duration]) -> String {
+    times.sort_unstable();
+    let middle = times.get(times.len() / 2).copied().unwrap_or_default();
+    format!("{:.1} ms", middle.as_secs_f64() * 1000.0)
 }

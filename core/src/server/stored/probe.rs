@@ -4,17 +4,19 @@ use bytes::Bytes;
 use futures::future::join_all;
 
 use super::wire::Wire;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::format::{Layout, MAX_RECORD};
 use crate::runtime::new_nonce;
-use crate::storage::{Created, ObjectKey};
+use crate::storage::{Created, Flaw, ObjectKey};
 
 /// How many race for one name.
 const RACERS: u8 = 8;
+/// Bytes as some ways to a store change them.
+const FIRST: &[u8] = b"\x1f\x8b\r\n<html>\xff\0";
 
 pub(super) async fn probe(wire: &Wire) -> Result<()> {
     if !wire.capabilities().atomic_create {
-        return Err(refused("it says itself that it cannot create a name exactly once"));
+        return Err(refused(Flaw::Admitted));
     }
     let twice = Layout::probe(new_nonce(wire.runtime())?)?;
     let raced = Layout::probe(new_nonce(wire.runtime())?)?;
@@ -37,23 +39,23 @@ async fn examine(wire: &Wire, twice: &ObjectKey, raced: &ObjectKey) -> Result<()
 }
 
 async fn create_twice(wire: &Wire, key: &ObjectKey) -> Result<()> {
-    if wire.create(key, Bytes::from_static(b"first")).await?.value != Created::Created {
-        return Err(refused("it says of a new name that it is taken"));
+    if wire.create(key, Bytes::from_static(FIRST)).await?.value != Created::Created {
+        return Err(refused(Flaw::NewIsTaken));
     }
-    if read(wire, key).await?.as_deref() != Some(b"first") {
-        return Err(refused("what was just written cannot be read"));
+    if read(wire, key).await?.as_deref() != Some(FIRST) {
+        return Err(refused(Flaw::Unread));
     }
     if wire.create(key, Bytes::from_static(b"second")).await?.value != Created::Exists {
-        return Err(refused("it creates a name that is taken"));
+        return Err(refused(Flaw::TakenIsCreated));
     }
     match read(wire, key).await?.as_deref() {
-        Some(b"first") => Ok(()),
-        _ => Err(refused("a second create of a name replaced the first")),
+        Some(FIRST) => Ok(()),
+        _ => Err(refused(Flaw::Replaced)),
     }
 }
 
 async fn race(wire: &Wire, key: &ObjectKey) -> Result<()> {
-    let racers = (0..RACERS).map(|racer| async move {
+    let racers = (1..=RACERS).map(|racer| async move {
         let reply = wire.create(key, Bytes::copy_from_slice(&[racer; 100])).await?;
         Ok::<_, Error>((reply.value == Created::Created).then_some(racer))
     });
@@ -61,11 +63,9 @@ async fn race(wire: &Wire, key: &ObjectKey) -> Result<()> {
     let winners: Vec<u8> = outcomes.into_iter().flatten().collect();
     match (winners.as_slice(), read(wire, key).await?) {
         ([winner], Some(there)) if there.as_ref() == [*winner; 100] => Ok(()),
-        ([_], _) => {
-            Err(refused("of several that create a name at once, one is told that it won and another's bytes are there"))
-        }
-        ([], _) => Err(refused("of several that create a name at once, none is told that it won")),
-        (_, _) => Err(refused("of several that create a name at once, more than one is told that it won")),
+        ([_], _) => Err(refused(Flaw::OthersBytes)),
+        ([], _) => Err(refused(Flaw::NoWinner)),
+        (_, _) => Err(refused(Flaw::SeveralWinners)),
     }
 }
 
@@ -78,7 +78,7 @@ async fn listed(wire: &Wire, keys: &[&ObjectKey]) -> Result<()> {
         // Asked for what comes right before the name, any page size shows it.
         let before = &name[..name.len() - 1];
         if !wire.list(&folder, Some(before)).await?.value.names.iter().any(|listed| listed == name) {
-            return Err(refused("what was just written is not listed"));
+            return Err(refused(Flaw::Unlisted));
         }
     }
     Ok(())
@@ -87,7 +87,7 @@ async fn listed(wire: &Wire, keys: &[&ObjectKey]) -> Result<()> {
 async fn gone(wire: &Wire, key: &ObjectKey) -> Result<()> {
     match read(wire, key).await? {
         None => Ok(()),
-        Some(_) => Err(refused("what was deleted can still be read")),
+        Some(_) => Err(refused(Flaw::Undeleted)),
     }
 }
 
@@ -95,7 +95,6 @@ async fn read(wire: &Wire, key: &ObjectKey) -> Result<Option<Bytes>> {
     Ok(wire.get(key, MAX_RECORD).await?.value)
 }
 
-fn refused(why: &'static str) -> Error {
-    let message = format!("this storage cannot hold a store safely: {why}; choose another");
-    Error::new(ErrorKind::Unsupported, message).with_operation("probe")
+fn refused(flaw: Flaw) -> Error {
+    Error::from(flaw).with_operation("probe")
 }

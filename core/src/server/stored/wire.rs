@@ -12,7 +12,7 @@ use tracing::{Instrument as _, debug, debug_span};
 use crate::error::{Error, ErrorKind, Result};
 use crate::runtime::{Runtime, jittered};
 use crate::server::Traffic;
-use crate::storage::{ByteRange, Capabilities, Created, Folder, Listing, ObjectKey, Payload, Reply, Storage};
+use crate::storage::{ByteRange, Capabilities, Created, Flaw, Folder, Listing, ObjectKey, Payload, Reply, Storage};
 
 /// How often a request is sent at the most.
 const TRIES: u32 = 5;
@@ -80,8 +80,7 @@ impl Wire {
         let reply = self.retried(|| self.counted("list", folder, 0, self.storage.list(folder, after))).await?;
         let moves_on = reply.value.names.last().is_some_and(|last| after.is_none_or(|after| last.as_str() > after));
         if reply.value.more && !moves_on {
-            let what = "this storage says that more names follow and does not show them; choose another";
-            return Err(Error::new(ErrorKind::Unsupported, what).with_operation("list").with_key(folder));
+            return Err(Error::from(Flaw::EndlessListing).with_operation("list").with_key(folder));
         }
         Ok(reply)
     }

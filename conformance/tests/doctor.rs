@@ -1,0 +1,208 @@
+//! Somebody asks whether a store is safe: the answer has the reasons that the first use of the store would give, and comes in
+//! time however slow the store is.
+
+#![allow(clippy::unwrap_used, reason = "also in the helpers of tests")]
+
+#[allow(dead_code, reason = "the matrix is another test's")]
+mod broken;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use broken::wrong;
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use longshore_conformance::Harness;
+use longshore_conformance::doctor::{Finding, Health, examine};
+use longshore_core::{
+    ByteRange, Capabilities, Created, DomainName, Error, ErrorKind, Flaw, Folder, Listing, MemoryStorage, Object,
+    ObjectKey, Payload, Reply, Result, Server as _, Storage, StoreOptions, StoredServer, TokioRuntime,
+};
+use tokio::time::{Instant, sleep};
+
+type Opened = BoxFuture<'static, Result<Arc<dyn Storage>>>;
+
+fn opener(harness: Harness) -> impl Fn() -> Opened + Send + Sync {
+    move || {
+        let harness = harness.clone();
+        Box::pin(async move { harness.open_storage("unused").await.unwrap() })
+    }
+}
+
+fn worst(findings: &[Finding]) -> Health {
+    findings.iter().map(|finding| finding.health).max().unwrap()
+}
+
+/// What the core refuses this storage for at its first use.
+async fn refused(name: &str, harness: Harness) -> Option<Flaw> {
+    let storage = harness.open_storage("unused").await.unwrap().unwrap();
+    let server = StoredServer::new(storage, Arc::new(TokioRuntime), &DomainName::default()).unwrap();
+    // Some of them bear only names as deep as the cases'.
+    let used = if name.contains("listing") {
+        server.initialize(&StoreOptions::default()).await.map(drop)
+    } else {
+        server.probe().await
+    };
+    let message = used.err()?.to_string();
+    Flaw::ALL.into_iter().find(|flaw| message.contains(&flaw.to_string()))
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_first_use_refuses_the_doctor_refuses_for_the_same_reason() {
+    let mut seen = BTreeSet::new();
+    for broken in broken::storage::table() {
+        let Some(flaw) = refused(broken.name, (broken.harness)()).await else { continue };
+        let findings = examine(&opener((broken.harness)())).await;
+        let says_so = |finding: &Finding| finding.health == Health::Bad && finding.text.contains(&flaw.to_string());
+        assert!(findings.iter().any(says_so), "{}: {flaw}: {findings:#?}", broken.name);
+        seen.insert(flaw);
+    }
+    let wanted = [
+        Flaw::Admitted,
+        Flaw::Unread,
+        Flaw::TakenIsCreated,
+        Flaw::Replaced,
+        Flaw::SeveralWinners,
+        Flaw::Unlisted,
+        Flaw::EndlessListing,
+        Flaw::Undeleted,
+    ];
+    assert!(wanted.iter().all(|flaw| seen.contains(flaw)), "{seen:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sound_storage_is_good() {
+    let findings = examine(&opener(wrong::sound())).await;
+    // Its clock stands in the past.
+    assert!(findings.iter().all(|finding| finding.health < Health::Unknown), "{findings:#?}");
+}
+
+/// A storage whose calls take this long, or for ever.
+#[derive(Clone, Debug)]
+struct Slow {
+    right: MemoryStorage,
+    each: Duration,
+    hangs: fn(&str) -> bool,
+}
+
+impl Slow {
+    fn new(millis: u64) -> Self {
+        Self { right: MemoryStorage::new(), each: Duration::from_millis(millis), hangs: |_| false }
+    }
+
+    fn hanging(hangs: fn(&str) -> bool) -> Self {
+        Self { hangs, ..Self::new(1) }
+    }
+
+    async fn wait(&self, call: &str) {
+        if (self.hangs)(call) {
+            std::future::pending::<()>().await;
+        }
+        sleep(self.each).await;
+    }
+
+    /// The answers, and that they came in time.
+    async fn examined(&self) -> Vec<Finding> {
+        let begun = Instant::now();
+        let this = self.clone();
+        let findings = examine(&move || {
+            let storage = this.clone();
+            Box::pin(async move {
+                storage.wait("open").await;
+                Ok(Arc::new(storage) as Arc<dyn Storage>)
+            })
+        })
+        .await;
+        assert!(begun.elapsed() < Duration::from_millis(9500), "{:?}: {findings:#?}", begun.elapsed());
+        findings
+    }
+}
+
+#[async_trait]
+impl Storage for Slow {
+    fn capabilities(&self) -> Capabilities {
+        self.right.capabilities()
+    }
+
+    async fn create(&self, key: &ObjectKey, bytes: Bytes) -> Result<Reply<Created>> {
+        self.wait("create").await;
+        self.right.create(key, bytes).await
+    }
+
+    async fn put(&self, key: &ObjectKey, payload: Payload) -> Result<Reply<()>> {
+        self.wait("put").await;
+        self.right.put(key, payload).await
+    }
+
+    async fn get(&self, key: &ObjectKey, range: ByteRange) -> Result<Reply<Option<Object>>> {
+        self.wait("get").await;
+        self.right.get(key, range).await
+    }
+
+    async fn list(&self, folder: &Folder, after: Option<&str>) -> Result<Reply<Listing>> {
+        self.wait("list").await;
+        self.right.list(folder, after).await
+    }
+
+    async fn delete(&self, key: &ObjectKey) -> Result<Reply<()>> {
+        self.wait("delete").await;
+        self.right.delete(key).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_storage_is_examined_in_time() {
+    for millis in [50, 100, 200, 300] {
+        let slow = Slow::new(millis);
+        let findings = slow.examined().await;
+        assert!(worst(&findings) < Health::Unknown, "{millis} ms: {findings:#?}");
+        assert!(slow.right.objects().is_empty(), "{millis} ms");
+        let speed = findings.iter().find(|finding| finding.topic == "speed").unwrap();
+        let told = speed.text.contains(&format!("a read takes {millis}.0 ms"));
+        assert!(told || speed.health == Health::Warning, "{speed}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_a_storage_too_slow_to_tell_the_doctor_says_so() {
+    for millis in [700, 900, 1500, 3000, 60_000] {
+        let slow = Slow::new(millis);
+        let findings = slow.examined().await;
+        assert_eq!(worst(&findings), Health::Unknown, "{millis} ms: {findings:#?}");
+        let warned = findings.iter().any(|finding| finding.topic == "cleaning up");
+        assert!(warned || slow.right.objects().is_empty(), "{millis} ms: {findings:#?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_storage_that_never_answers_is_given_up() {
+    let calls: [fn(&str) -> bool; 5] =
+        [|_| true, |call| call == "open", |call| call == "list", |call| call == "create", |call| call == "get"];
+    for hangs in calls {
+        let slow = Slow::hanging(hangs);
+        let findings = slow.examined().await;
+        assert_eq!(worst(&findings), Health::Unknown, "{findings:#?}");
+        assert!(slow.right.objects().is_empty(), "{findings:#?}");
+    }
+    // Nothing can be removed, and that is said; what was asked was answered.
+    let slow = Slow::hanging(|call| call == "delete");
+    let findings = slow.examined().await;
+    assert!(findings.iter().any(|finding| finding.topic == "cleaning up"), "{findings:#?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_that_does_not_end_is_a_warning() {
+    // The marks of the listing are put too.
+    let slow = Slow::hanging(|call| call == "put");
+    assert_eq!(worst(&slow.examined().await), Health::Unknown);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_passes_says_nothing_of_the_store() {
+    for (kind, health) in [(ErrorKind::Unavailable, Health::Unknown), (ErrorKind::Missing, Health::Bad)] {
+        let open = move || -> Opened { Box::pin(async move { Err(Error::new(kind, "no")) }) };
+        assert_eq!(worst(&examine(&open).await), health);
+    }
+}
