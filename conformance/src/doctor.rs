@@ -158,7 +158,7 @@ fn unanswered() -> Finding {
 
 /// What the checks wrote goes; what stays is said.
 async fn tidy(storage: &dyn Storage, place: &Folder) -> Option<Finding> {
-    let cleaned = tokio::time::timeout(TIDYING, litter::clean(storage, place)).await;
+    let cleaned = tokio::time::timeout(TIDYING, litter::clean(storage, place, 1)).await;
     let why = match cleaned {
         Ok(Ok(())) => return None,
         Ok(Err(failure)) => failure.to_string(),
