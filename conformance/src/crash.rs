@@ -1,5 +1,7 @@
 //! Child processes of the adapter under test: this very program once more, told by a variable to sync one replica and to kill
-//! itself at a chosen call.
+//! itself at a chosen call, of the server or of its own replica.
+
+mod mortal;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -18,10 +20,11 @@ use crate::case::Size;
 use crate::clock::VirtualClock;
 use crate::context::Context;
 use crate::dice::Dice;
-use crate::faults::{Call, Fault, FaultServer, FaultStorage, Plan, When};
+use crate::faults::{self, Call, Fault, FaultServer, FaultStorage, Plan, When};
 use crate::harness::{Harness, Scratch, Subject};
 use crate::platform;
 use crate::verdict::Failure;
+use mortal::Mortal;
 
 /// What tells a process that it is a child.
 const VARIABLE: &str = "LONGSHORE_CONFORMANCE_CHILD";
@@ -57,7 +60,7 @@ pub(crate) enum Work {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Place {
     /// The call, counted from 0.
-    pub(crate) call: u64,
+    pub(crate) call: usize,
     /// Where in it.
     pub(crate) moment: Moment,
 }
@@ -73,9 +76,9 @@ pub(crate) enum Moment {
 #[derive(Clone, Debug)]
 pub(crate) enum Fate {
     /// It died in this call, as its own last words say.
-    Died { call: u64, words: String },
-    /// It came to its end after so many calls.
-    Ended { calls: u64 },
+    Died { call: usize, words: String },
+    /// It came to its end after these calls, those to its replica included.
+    Ended { calls: Vec<String> },
 }
 
 impl Work {
@@ -123,7 +126,17 @@ pub(crate) async fn replica(path: PathBuf) -> Result<Arc<SqliteReplica>, Failure
     Ok(Arc::new(SqliteReplica::builder(path).synchronous(Synchronous::Normal).open().await?))
 }
 
-/// A client of the case's place for this replica, whose calls meet this plan.
+/// Whether a call of this name was to the replica, not to the server.
+pub(crate) fn is_local(operation: &str) -> bool {
+    operation.starts_with(mortal::PREFIX)
+}
+
+/// Whether a call of this name changes something, on the server or here.
+pub(crate) fn is_write(operation: &str) -> bool {
+    operation == mortal::APPLY || faults::is_write(operation)
+}
+
+/// A client of the case's place for this replica; its calls, and those to the replica, meet this plan.
 pub(crate) async fn client(
     cx: &Context,
     plan: &Plan,
@@ -138,8 +151,8 @@ pub(crate) async fn client(
         }
         Subject::Server(_) => Arc::new(FaultServer::new(cx.server().await?, plan)),
     };
-    let replica = Arc::clone(replica);
-    let builder = Client::builder_on(runtime, server, replica).lock_policy(work.policy());
+    let replica = Mortal::new(replica, plan);
+    let builder = Client::builder_on(runtime, server, Arc::new(replica)).lock_policy(work.policy());
     Ok(builder.store_options(StoreOptions::default().with_probe(false)).build())
 }
 
@@ -163,12 +176,15 @@ fn spawn(order: &Order) -> Result<Output, Failure> {
 fn fate(output: &Output) -> Result<Fate, Failure> {
     let said = String::from_utf8_lossy(&output.stdout);
     let words = said.lines().find_map(|line| line.strip_prefix(SAYS)).unwrap_or_default().trim().to_owned();
-    let number = words.split(' ').nth(1).and_then(|number| number.parse().ok());
+    let rest: Vec<&str> = words.split(' ').skip(1).collect();
+    let number = rest.first().and_then(|number| number.parse().ok());
     // A process that was killed has no code to end with, where the system knows signals.
     let killed = !output.status.success() && (output.status.code().is_none() || !platform::TELLS_SIGNALS);
     match (words.split(' ').next(), number) {
         (Some("died"), Some(call)) if killed => Ok(Fate::Died { call, words }),
-        (Some("ended"), Some(calls)) if output.status.success() => Ok(Fate::Ended { calls }),
+        (Some("ended"), _) if output.status.success() => {
+            Ok(Fate::Ended { calls: rest.into_iter().map(str::to_owned).collect() })
+        }
         _ => {
             let errors = String::from_utf8_lossy(&output.stderr);
             let why = format!("a child process ended with {} and said {words:?}; {}", output.status, errors.trim());
@@ -208,13 +224,14 @@ fn act(harness: &Harness, text: &str) -> Result<(), Failure> {
 async fn sync(order: &Order, cx: &Context) -> Result<(), Failure> {
     let plan = Plan::new(cx.clock());
     if let Some(place) = order.at {
-        plan.arm(place.call, Fault::Die(place.moment.when()));
+        plan.arm(place.call as u64, Fault::Die(place.moment.when()));
     }
     let patience = Dice::for_purpose(order.seed, "patience").index(400);
     plan.at_death(move |call| die(call, patience));
     let replica = replica(order.replica.clone()).await?;
     client(cx, &plan, &replica, order.work).await?.sync().await?;
-    say(format_args!("ended {}", plan.calls()));
+    let calls: Vec<&str> = plan.trace().iter().map(|call| call.operation).collect();
+    say(format_args!("ended {}", calls.join(" ")));
     Ok(())
 }
 

@@ -164,6 +164,12 @@ impl Fault {
     }
 }
 
+/// Whether a call of this name changes something.
+#[cfg(feature = "crash")]
+pub(crate) fn is_write(operation: &str) -> bool {
+    WRITES.contains(&operation)
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -45,6 +45,9 @@ pub(crate) enum Subject {
     Server(OpenServer),
 }
 
+/// How many calls a store bears at once that says nothing else.
+pub(crate) const PARALLELISM: usize = 32;
+
 /// An adapter under test: how to open it, and what it bears.
 ///
 /// An opener is called many times, also at once; each call gives an independent client of the same store, as another device
@@ -82,7 +85,8 @@ impl Harness {
 
     fn new(name: String, subject: Subject) -> Self {
         let (missing_root, wrong_credentials) = (None, None);
-        Self { name, subject, missing_root, wrong_credentials, other_process: true, real_time: false, parallelism: 32 }
+        let parallelism = PARALLELISM;
+        Self { name, subject, missing_root, wrong_credentials, other_process: true, real_time: false, parallelism }
     }
 
     /// How to open a store whose root, bucket or collection is not there: that must be an error, never an empty store.

@@ -1,25 +1,42 @@
 //! Removing what a case left, and seeing that nothing stays.
 
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use longshore_core::{Folder, ObjectKey, Storage};
 
 use crate::verdict::Failure;
 
 /// Pages of one listing at the most: a listing that never ends is a failure, not a hang.
 const PAGES: usize = 10_000;
+/// Calls at once of a store that bears as many: a case waits for its own cleaning up.
+pub(crate) const AT_ONCE: usize = 16;
 
 /// Everything in a folder, at any depth.
 pub(crate) async fn objects(storage: &dyn Storage, folder: &Folder) -> Result<Vec<ObjectKey>, Failure> {
+    objects_by(storage, folder, 1).await
+}
+
+/// The same, level by level with so many listings at once.
+async fn objects_by(storage: &dyn Storage, folder: &Folder, at_once: usize) -> Result<Vec<ObjectKey>, Failure> {
     let (mut found, mut left) = (Vec::new(), vec![folder.clone()]);
-    while let Some(folder) = left.pop() {
-        for name in names(storage, &folder).await? {
-            if (name == ObjectKey::DATA && !holds_names(&folder)) || holds_objects(&folder) {
-                found.push(folder.object(&name)?);
-            } else {
-                left.push(folder.join(&name)?);
+    while !left.is_empty() {
+        let level = stream::iter(std::mem::take(&mut left).into_iter().map(|folder| listed(storage, folder)));
+        let mut listings = level.buffered(at_once).boxed();
+        while let Some((folder, names)) = listings.try_next().await? {
+            for name in names {
+                if (name == ObjectKey::DATA && !holds_names(&folder)) || holds_objects(&folder) {
+                    found.push(folder.object(&name)?);
+                } else {
+                    left.push(folder.join(&name)?);
+                }
             }
         }
     }
     Ok(found)
+}
+
+async fn listed(storage: &dyn Storage, folder: Folder) -> Result<(Folder, Vec<String>), Failure> {
+    let names = names(storage, &folder).await?;
+    Ok((folder, names))
 }
 
 /// A listing does not tell objects from folders, but the layout does: objects are called `data`, or lie in a folder of
@@ -48,11 +65,11 @@ pub(crate) async fn names(storage: &dyn Storage, folder: &Folder) -> Result<Vec<
     Err(Failure::new(format!("the listing of {folder} does not end")))
 }
 
-/// Removes everything in a folder. What cannot be removed is a failure.
-pub(crate) async fn clean(storage: &dyn Storage, folder: &Folder) -> Result<(), Failure> {
-    for key in objects(storage, folder).await? {
-        storage.delete(&key).await?;
-    }
-    let left = objects(storage, folder).await?;
+/// Removes everything in a folder, with so many calls at once. What cannot be removed is a failure.
+pub(crate) async fn clean(storage: &dyn Storage, folder: &Folder, at_once: usize) -> Result<(), Failure> {
+    let there = objects_by(storage, folder, at_once).await?;
+    let deletes = there.iter().map(|key| storage.delete(key)).collect::<Vec<_>>();
+    stream::iter(deletes).buffer_unordered(at_once).try_collect::<Vec<_>>().await?;
+    let left = objects_by(storage, folder, at_once).await?;
     if left.is_empty() { Ok(()) } else { Err(Failure::new(format!("{} objects cannot be removed", left.len()))) }
 }

@@ -142,7 +142,7 @@ async fn clean(context: &Context) -> Result<(), Failure> {
     let used = context.next.load(std::sync::atomic::Ordering::SeqCst);
     for slot in context.slot..used {
         let place = Context { slot, ..context.clone() };
-        litter::clean(&*storage, &place.prefix()?)
+        litter::clean(&*storage, &place.prefix()?, context.at_once(litter::AT_ONCE))
             .await
             .map_err(|failure| Failure::new(format!("what the case left cannot be removed: {failure}")))?;
     }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 use crate::case::{Case, Group, Size};
-use crate::harness::Harness;
+use crate::harness::{Harness, PARALLELISM};
 use crate::runner::Run;
 use crate::suite::{CaseReport, Suite, ignored_groups, report, unshown};
 use crate::verdict::Verdict;
@@ -30,7 +30,8 @@ pub fn run(harness: Harness) -> ExitCode {
 type Reports = Arc<Mutex<Vec<CaseReport>>>;
 
 fn try_run(harness: Harness) -> Result<ExitCode, String> {
-    let arguments = Arguments::from_args();
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads = arguments.test_threads.or_else(|| at_once(&harness));
     let mut suite = Suite::new(harness).size(size()?);
     if let Some(seed) = variable("LONGSHORE_SEED") {
         suite = suite.seed(seed.parse().map_err(|_| "LONGSHORE_SEED is not a number".to_owned())?);
@@ -50,6 +51,12 @@ fn try_run(harness: Harness) -> Result<ExitCode, String> {
         println!("LONGSHORE_REQUIRE: nothing was shown of {group}");
     }
     Ok(if missing.is_empty() { conclusion.exit_code() } else { ExitCode::FAILURE })
+}
+
+/// Cases mostly wait for the store: twice as many at once as there are cores, unless it bears few calls.
+fn at_once(harness: &Harness) -> Option<usize> {
+    let cores = std::thread::available_parallelism().ok()?;
+    (harness.parallelism >= PARALLELISM).then_some(cores.get() * 2)
 }
 
 fn trial(run: Arc<Run>, reports: Reports, case: Case, at: usize) -> Trial {

@@ -1,105 +1,103 @@
 //! A folder is not always on a large disk: in memory, on a small disk that fills up in the middle of a sync, and on one that is
 //! frozen meanwhile, as a snapshot of a virtual machine does. Each shows as ignored, with the reason, where this machine cannot.
+//!
+//! What is mounted here nobody else sees, and it goes with this process, also if that is killed.
 #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
-use std::sync::Arc;
+#[path = "folder_elsewhere/apart.rs"]
+mod apart;
+#[path = "folder_elsewhere/at_call.rs"]
+mod at_call;
+#[path = "folder_elsewhere/disk.rs"]
+mod disk;
 
+use std::path::Path;
+use std::process::{Child, Command, ExitCode};
+use std::sync::{Arc, Mutex};
+
+use at_call::AtCall;
+use disk::Disk;
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use longshore_conformance::clock::VirtualClock;
 use longshore_conformance::{Harness, Scratch, Size, Suite, Verdict};
-use longshore_core::{Change, Client, Document, DomainName, ErrorKind, MemoryReplica, Result, Server, Storage};
+use longshore_core::{
+    Change, Client, Document, DomainName, ErrorKind, MemoryReplica, Result, Server, Storage, StoredServer,
+};
 use longshore_fs::Fs;
 
-/// Enough for a few syncs, soon full.
-const IMAGE: u64 = 24 << 20;
+/// Soon full.
+const SMALL: u64 = 24 << 20;
+/// Enough for a sync and its second try at each of its calls.
+const LARGE: u64 = 96 << 20;
+/// More calls than a sync makes.
+const CALLS: usize = 100;
+/// A process with this variable runs the suite, and so do those that it kills.
+const SUITE: &str = "LONGSHORE_ELSEWHERE_SUITE";
+
+const NO_DISK: &str = "this user may not mount a disk image";
 
 fn main() -> ExitCode {
+    if std::env::var_os(SUITE).is_some() {
+        return suite();
+    }
+    if let Some(code) = apart::again() {
+        return code;
+    }
     let trials = vec![
         Trial::ignorable_test("folder::in_memory_passes_the_suite", in_memory_passes_the_suite),
         Trial::ignorable_test("folder::a_full_disk_is_said_and_loses_nothing", || {
             Ok(a_full_disk_is_said_and_loses_nothing())
         }),
-        Trial::ignorable_test("folder::a_frozen_disk_delays_and_loses_nothing", || {
-            Ok(a_frozen_disk_delays_and_loses_nothing())
+        Trial::ignorable_test("folder::a_disk_that_fills_up_meanwhile_loses_nothing", || {
+            Ok(a_disk_that_fills_up_meanwhile_loses_nothing())
+        }),
+        Trial::ignorable_test("folder::a_disk_frozen_meanwhile_delays_and_loses_nothing", || {
+            Ok(a_disk_frozen_meanwhile_delays_and_loses_nothing())
         }),
     ];
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 
-/// Whether the table of mounts says that a folder is of this kind.
-fn is_mounted_as(folder: &str, kind: &str) -> bool {
-    let mounts = fs::read_to_string("/proc/mounts").unwrap_or_default();
-    mounts.lines().any(|line| line.split(' ').skip(1).take(2).eq([folder, kind]))
-}
-
+/// The whole suite in a process whose temporary folder is in memory: there its stores lie.
 fn in_memory_passes_the_suite() -> std::result::Result<Completion, Failed> {
-    if !is_mounted_as("/dev/shm", "tmpfs") {
+    let Some(memory) = apart::memory() else {
         return Ok(Completion::ignored_with("there is no tmpfs at /dev/shm"));
-    }
-    let folder = tempfile::tempdir_in("/dev/shm").unwrap();
-    let root = folder.path().join("store");
-    let open = move |_: Scratch| {
-        let opened = Fs::create_root(&root);
-        async move { opened.map(|storage| Arc::new(storage) as Arc<dyn Storage>) }
     };
-    // What kills processes needs the same folder in each; it is the same on any file system.
-    let groups = ["storage::", "server::", "sync::", "interruption::"];
-    let suite = Suite::new(Harness::storage("tmpfs", open)).size(Size::Quick);
-    let reports = groups.into_iter().fold(suite, Suite::only).run()?;
-    let failed: Vec<String> = reports
-        .iter()
-        .filter_map(|report| match &report.verdict {
-            Verdict::Failed { seen, .. } => Some(format!("{}: {seen}", report.case.name())),
-            _ => None,
-        })
-        .collect();
-    if failed.is_empty() { Ok(Completion::Completed) } else { Err(failed.join("\n").into()) }
+    let output = Command::new(std::env::current_exe()?).env(SUITE, "1").env("TMPDIR", memory).output()?;
+    if output.status.success() {
+        return Ok(Completion::Completed);
+    }
+    let (said, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    Err(format!("{said}{errors}").into())
 }
 
-/// A disk of its own in a file, unfrozen and gone when this is dropped.
-struct Disk {
-    at: PathBuf,
-    _folder: tempfile::TempDir,
-}
-
-fn succeeds(command: &mut Command) -> bool {
-    command.output().is_ok_and(|output| output.status.success())
-}
-
-impl Disk {
-    /// Makes and mounts one; `None` where that is not allowed.
-    fn new() -> Option<Self> {
-        let folder = tempfile::tempdir().ok()?;
-        let (image, at) = (folder.path().join("image"), folder.path().join("disk"));
-        fs::File::create(&image).ok()?.set_len(IMAGE).ok()?;
-        fs::create_dir(&at).ok()?;
-        let made = succeeds(Command::new("mkfs.ext4").arg("-q").arg(&image));
-        let mounted = made && succeeds(Command::new("mount").args(["-o", "loop"]).arg(&image).arg(&at));
-        mounted.then_some(Self { at, _folder: folder })
-    }
-
-    fn freeze(&self) -> bool {
-        succeeds(Command::new("fsfreeze").arg("-f").arg(&self.at))
-    }
-
-    fn thaw(at: &Path) -> bool {
-        succeeds(Command::new("fsfreeze").arg("-u").arg(at))
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        Self::thaw(&self.at);
-        succeeds(Command::new("umount").arg(&self.at));
-    }
+/// Runs the suite, and tells of what failed.
+fn suite() -> ExitCode {
+    let open = |scratch: Scratch| async move {
+        let storage = Fs::create_root(scratch.path().join("store"))?;
+        Ok(Arc::new(storage) as Arc<dyn Storage>)
+    };
+    let tell = |report: &longshore_conformance::CaseReport| {
+        if let Verdict::Failed { seen, .. } = &report.verdict {
+            println!("{}: {seen}", report.case.name());
+        }
+    };
+    let reports = Suite::new(Harness::storage("tmpfs", open)).size(Size::Quick).run_with(tell);
+    let passed = reports.is_ok_and(|reports| {
+        let killed = reports.iter().any(|report| report.case.name().starts_with("crash::"));
+        killed && !reports.iter().any(|report| report.verdict.is_failed())
+    });
+    if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn client(store: &Path, replica: &MemoryReplica) -> Result<Client> {
+    client_on(Fs::create_root(store)?, replica)
+}
+
+fn client_on(storage: impl Storage + 'static, replica: &MemoryReplica) -> Result<Client> {
     let runtime = VirtualClock::new().runtime();
-    let server: Arc<dyn Server> = Arc::new(Fs::create_root(store)?.server(runtime.clone(), &DomainName::default())?);
+    let server = StoredServer::new(Arc::new(storage), runtime.clone(), &DomainName::default())?;
+    let server: Arc<dyn Server> = Arc::new(server);
     Ok(Client::builder_on(runtime, server, Arc::new(replica.clone())).build())
 }
 
@@ -134,7 +132,7 @@ async fn everybody_has_all(store: &Path, device: &MemoryReplica, count: usize) {
 }
 
 fn a_full_disk_is_said_and_loses_nothing() -> Completion {
-    let Some(disk) = Disk::new() else { return Completion::ignored_with("this user may not mount a disk image") };
+    let Some(disk) = Disk::new(SMALL) else { return Completion::ignored_with(NO_DISK) };
     let (store, device) = (disk.at.join("store"), MemoryReplica::new());
     tokio().block_on(async {
         let client = client(&store, &device).unwrap();
@@ -154,7 +152,7 @@ fn a_full_disk_is_said_and_loses_nothing() -> Completion {
         // The user deletes them again and makes room: what the failed sync left is litter of a known place.
         let ids: Vec<_> = documents("too-much", 30, 1).into_iter().map(|change| Change::delete(change.id)).collect();
         device.write(ids).await.unwrap();
-        fs::remove_dir_all(store.join("domains/main/segments")).unwrap();
+        std::fs::remove_dir_all(store.join("domains/main/segments")).unwrap();
         device.write(documents("after", 5, 1000)).await.unwrap();
         client.sync().await.unwrap();
         everybody_has_all(&store, &device, 15).await;
@@ -167,24 +165,104 @@ async fn sync(store: &Path, replica: &MemoryReplica) {
     client(store, replica).unwrap().sync().await.unwrap();
 }
 
-fn a_frozen_disk_delays_and_loses_nothing() -> Completion {
-    let Some(disk) = Disk::new() else { return Completion::ignored_with("this user may not mount a disk image") };
-    let (store, device) = (disk.at.join("store"), MemoryReplica::new());
-    let frozen = tokio().block_on(async {
-        let client = client(&store, &device).unwrap();
-        device.write(documents("before", 10, 1000)).await.unwrap();
-        client.sync().await.unwrap();
-        device.write(documents("meanwhile", 10, 100_000)).await.unwrap();
-        if !disk.freeze() {
-            return false;
+/// Two devices that have synced before; the first has more to push than fits into an entry.
+struct Devices {
+    first: MemoryReplica,
+    second: MemoryReplica,
+    written: usize,
+}
+
+impl Devices {
+    async fn begin(store: &Path) -> Self {
+        let mut devices = Self { first: MemoryReplica::new(), second: MemoryReplica::new(), written: 0 };
+        devices.write().await;
+        sync(store, &devices.first).await;
+        sync(store, &devices.second).await;
+        devices
+    }
+
+    async fn write(&mut self) {
+        let documents = documents(&format!("turn-{}", self.written), 6, 100_000);
+        self.written += documents.len();
+        self.first.write(documents).await.unwrap();
+    }
+
+    /// The first syncs, and before this call something happens. What became of it, and whether it made so many calls.
+    async fn sync_with<T: Send + 'static>(
+        &self,
+        store: &Path,
+        call: usize,
+        act: impl Fn() -> T + Send + Sync + 'static,
+    ) -> (Result<()>, Option<T>) {
+        let done = Arc::new(Mutex::new(None));
+        let note = Arc::clone(&done);
+        let storage = AtCall::new(Fs::create_root(store).unwrap(), call, move || *note.lock().unwrap() = Some(act()));
+        let ended = client_on(storage, &self.first).unwrap().sync().await.map(drop);
+        let done = done.lock().unwrap().take();
+        (ended, done)
+    }
+
+    async fn agree(&self, store: &Path) {
+        sync(store, &self.second).await;
+        everybody_has_all(store, &self.first, self.written).await;
+        everybody_has_all(store, &self.second, self.written).await;
+    }
+}
+
+/// At each call of a sync in turn the disk becomes full, and then has room again.
+fn a_disk_that_fills_up_meanwhile_loses_nothing() -> Completion {
+    let Some(disk) = Disk::new(LARGE) else { return Completion::ignored_with(NO_DISK) };
+    let (store, mut refused) = (disk.at.join("store"), 0);
+    tokio().block_on(async {
+        let mut devices = Devices::begin(&store).await;
+        for call in 0..CALLS {
+            devices.write().await;
+            let at = disk.at.clone();
+            let (ended, filled) = devices.sync_with(&store, call, move || disk::fill(&at)).await;
+            let Some(fill) = filled else {
+                ended.unwrap();
+                assert!(refused > 1, "only {refused} syncs found the disk full, of {call}");
+                return devices.agree(&store).await;
+            };
+            if let Err(error) = &ended {
+                assert_eq!(error.kind(), ErrorKind::Full, "full at call {call}: {error}");
+                refused += 1;
+            }
+            // A reader needs no room, and sees all of a commit or nothing.
+            sync(&store, &devices.second).await;
+            let seen = devices.second.list(None, usize::MAX).await.unwrap().len();
+            let whole = if ended.is_ok() { devices.written } else { devices.written - 6 };
+            assert_eq!(seen, whole, "full at call {call}");
+
+            std::fs::remove_file(fill).unwrap();
+            sync(&store, &devices.first).await;
+            devices.agree(&store).await;
         }
-        // However long it takes until the disk goes on: the sync waits for it.
-        let mut thaw = Command::new("sh");
-        let mut thawing = thaw.args(["-c", "sleep 0.5; fsfreeze -u \"$0\""]).arg(&disk.at).spawn().unwrap();
-        client.sync().await.unwrap();
-        assert!(thawing.wait().unwrap().success());
-        everybody_has_all(&store, &device, 20).await;
-        true
+        panic!("a sync makes more than {CALLS} calls");
     });
-    if frozen { Completion::Completed } else { Completion::ignored_with("this system cannot freeze a disk") }
+    Completion::Completed
+}
+
+/// At each call of a sync in turn the disk freezes, and goes on a moment later: however long that takes, the sync waits for it.
+fn a_disk_frozen_meanwhile_delays_and_loses_nothing() -> Completion {
+    let Some(disk) = Disk::new(LARGE) else { return Completion::ignored_with(NO_DISK) };
+    let store = disk.at.join("store");
+    let possible = tokio().block_on(async {
+        let mut devices = Devices::begin(&store).await;
+        for call in 0..CALLS {
+            devices.write().await;
+            let at = disk.at.clone();
+            let (ended, frozen) = devices.sync_with(&store, call, move || disk::freeze(&at)).await;
+            ended.unwrap_or_else(|error| panic!("frozen at call {call}: {error}"));
+            let Some(thawing) = frozen else {
+                devices.agree(&store).await;
+                return true;
+            };
+            let Some(mut thawing): Option<Child> = thawing else { return false };
+            assert!(thawing.wait().unwrap().success());
+            devices.agree(&store).await;
+        }
+        panic!("a sync makes more than {CALLS} calls");
+    });
+    if possible { Completion::Completed } else { Completion::ignored_with("this system cannot freeze a disk") }
 }

@@ -42,6 +42,8 @@ mistakes! {
     // Pulling.
     /// The checkpoint is moved and saved before the changes below it are applied.
     CheckpointFirst = "checkpoint-first",
+    /// The checkpoint is saved in a transaction of its own, just before the one with the documents.
+    CheckpointApart = "checkpoint-apart",
     /// A failed sync saves the checkpoint that it had moved in memory, over entries that were never applied.
     FailureKeepsCheckpoint = "failure-keeps-checkpoint",
     /// An entry is applied although it does not name the hash of the one before.

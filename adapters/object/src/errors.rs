@@ -80,7 +80,8 @@ fn of_status(answered: &Answered) -> Error {
     match status {
         200..300 => Error::new(Unavailable, format!("{told}, and something that is no answer of an object store"))
             .with_outcome(Outcome::Unknown),
-        300..400 => Error::new(Invalid, elsewhere(answered)),
+        // A redirect is not followed: it could lead anywhere.
+        300..=399 => Error::new(Invalid, elsewhere(answered)),
         401 => error(Denied, ": it asks for credentials"),
         403 => error(
             Denied,

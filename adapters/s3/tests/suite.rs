@@ -14,7 +14,7 @@ async fn open(address: String) -> Result<Arc<dyn Storage>> {
 
 fn main() -> ExitCode {
     let Ok(address) = std::env::var("LONGSHORE_S3") else {
-        let how = "no server: scripts/servers/with-s3.sh ceph cargo test -p longshore-s3 --test suite";
+        let how = "no server: scripts/servers/with-s3.sh ceph-rgw cargo test -p longshore-s3 --test suite";
         let trial = Trial::test(how, || Ok(())).with_ignored_flag(true);
         return libtest_mimic::run(&Arguments::from_args(), vec![trial]).exit_code();
     };

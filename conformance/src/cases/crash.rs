@@ -1,6 +1,8 @@
 //! Processes that are killed.
 
 #[cfg(feature = "crash")]
+mod course;
+#[cfg(feature = "crash")]
 mod rounds;
 
 use futures::future::FutureExt as _;

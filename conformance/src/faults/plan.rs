@@ -135,7 +135,7 @@ impl Plan {
     }
 
     /// Writes a call down, lets land what is due, and says what the call meets.
-    pub(super) async fn begin(&self, operation: &'static str, on: String) -> Option<Fault> {
+    pub(crate) async fn begin(&self, operation: &'static str, on: String) -> Option<Fault> {
         if self.dead() {
             return std::future::pending().await;
         }
@@ -182,15 +182,18 @@ impl Plan {
                 self.clock.advance(time);
                 send().await
             }
-            Some(Fault::Die(when)) => {
-                match when {
-                    When::Before => {}
-                    When::During => start(send()).await,
-                    When::After => drop(send().await?),
-                }
-                self.die().await
-            }
+            Some(Fault::Die(when)) => self.die_in(when, send()).await,
         }
+    }
+
+    /// The process dies in this call.
+    pub(crate) async fn die_in<T>(&self, when: When, call: impl Future<Output = Result<T>>) -> Result<T> {
+        match when {
+            When::Before => {}
+            When::During => start(call).await,
+            When::After => drop(call.await?),
+        }
+        self.die().await
     }
 
     /// The listing that this client saw last, and remembers for later.
@@ -284,7 +287,8 @@ async fn pause() {
 }
 
 /// Lets a call begin, and then go.
-async fn start<T>(mut call: BoxFuture<'static, T>) {
+async fn start<T>(call: impl Future<Output = T>) {
+    let mut call = std::pin::pin!(call);
     std::future::poll_fn(|context| {
         drop(call.as_mut().poll(context));
         Poll::Ready(())

@@ -6,7 +6,7 @@ use longshore_core::sabotage::Mistake;
 pub(crate) fn named(mistake: Mistake) -> &'static [&'static str] {
     match mistake {
         Mistake::CheckpointFirst | Mistake::SegmentSkipped => &["sync::damage::removed_segments_are_corrupt"],
-        Mistake::FailureKeepsCheckpoint => &["sync::meanwhile::the_disk_fills"],
+        Mistake::CheckpointApart | Mistake::FailureKeepsCheckpoint => &["sync::meanwhile::the_disk_fills"],
         Mistake::ChainUnchecked => &["sync::replaced::entries_of_two_histories_are_refused"],
         Mistake::HeadTimeIgnored => &["sync::unseen::a_trimmed_log_is_not_begun_anew"],
         Mistake::FirstChangeCounts => &["sync::fleet::one_that_was_away_catches_up"],

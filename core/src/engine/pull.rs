@@ -221,6 +221,9 @@ impl Session<'_> {
         for entry in &entries {
             self.state.known_mut()?.advance_to(entry);
         }
+        if on(Mistake::CheckpointApart) {
+            self.save().await?;
+        }
         for _ in 0..STALE_LIMIT {
             let outbox = self.outbox_of(&changes).await?;
             let mut decided = Decided { steps: before.clone(), ..Decided::default() };

@@ -1,7 +1,9 @@
-//! Rounds of one story: a user writes on a device, a child process syncs it and is killed at a storage call (SIGKILL), and then
-//! the same replica goes on. Nothing may be lost, nothing may be there twice, no lease may stay.
+//! Rounds of one story: a user writes on a device, a child process syncs it and is killed at a call (SIGKILL), and then the same
+//! replica goes on. Nothing may be lost, nothing may be there twice, no lease may stay.
 //!
-//! The child says in which call it dies. At least 80 of 100 kills must lie after the first call of a sync and before its last.
+//! A call is one of the server or of the replica: between two of the replica there may be none of the server, and what one
+//! transaction must do together may have been done in two. The child says in which call it dies. At least 80 of 100 kills must
+//! lie after the first call of the server in a sync and before the last.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,10 +13,11 @@ use bytes::Bytes;
 use longshore_core::{Change, Document, DocumentId, LockRequest, Locked, SyncReport};
 use longshore_replica::SqliteReplica;
 
+use super::course::Course;
 use crate::case::Rule;
 use crate::cases::oracle::{self, Documents};
 use crate::context::Context;
-use crate::crash::{self, Fate, Moment, Order, Place, Work};
+use crate::crash::{self, Fate, Order, Place, Work};
 use crate::dice::Dice;
 use crate::faults::Plan;
 use crate::verdict::{Failure, ensure};
@@ -42,9 +45,10 @@ pub(super) async fn in_a_push(cx: Context) -> Result<(), Failure> {
     let mut devices = Devices::new(cx).begin().await?;
     for round in 0..devices.rounds() {
         let bulk = round % 3 == 2;
-        let calls = devices.calls(0, Work::Sync, bulk).await?;
         devices.write(0, round, bulk).await?;
-        devices.kill(0, round, Work::Sync, calls).await?;
+        let course = devices.course(0, Work::Sync).await?;
+        devices.write(0, round, bulk).await?;
+        devices.kill(0, round, Work::Sync, &course).await?;
         devices.settle(&[0, 1]).await.map_err(|failure| failure.within(format!("round {round}")))?;
     }
     devices.end().await
@@ -54,12 +58,10 @@ pub(super) async fn in_a_pull(cx: Context) -> Result<(), Failure> {
     let mut devices = Devices::new(cx).begin().await?;
     for round in 0..devices.rounds() {
         let bulk = round % 3 == 2;
-        let calls = devices.calls(1, Work::Sync, bulk).await?;
-        devices.write(0, round, bulk).await?;
-        devices.sync(0, Work::Sync).await?;
-        let own = format!("own of round {round}");
-        devices.put(1, vec![Document::new(format!("own/{round}"), own)?]).await?;
-        devices.kill(1, round, Work::Sync, calls).await?;
+        devices.write_on_both(round, bulk).await?;
+        let course = devices.course(1, Work::Sync).await?;
+        devices.write_on_both(round, bulk).await?;
+        devices.kill(1, round, Work::Sync, &course).await?;
         devices.settle(&[1, 0, 1]).await.map_err(|failure| failure.within(format!("round {round}")))?;
     }
     devices.end().await
@@ -68,9 +70,10 @@ pub(super) async fn in_a_pull(cx: Context) -> Result<(), Failure> {
 pub(super) async fn with_the_lease(cx: Context) -> Result<(), Failure> {
     let mut devices = Devices::new(cx).begin().await?;
     for round in 0..devices.rounds() {
-        let calls = devices.calls(0, Work::SyncUnderLease, false).await?;
         devices.write(0, round, false).await?;
-        devices.kill(0, round, Work::SyncUnderLease, calls).await?;
+        let course = devices.course(0, Work::SyncUnderLease).await?;
+        devices.write(0, round, false).await?;
+        devices.kill(0, round, Work::SyncUnderLease, &course).await?;
         let within = |failure: Failure| failure.within(format!("round {round}"));
         devices.takes_the_lease_over(1).await.map_err(within)?;
         devices.settle(&[0, 1]).await.map_err(within)?;
@@ -133,51 +136,50 @@ impl Devices {
         Ok(())
     }
 
-    /// How many calls such a sync makes in a process of its own that nobody kills.
-    async fn calls(&mut self, device: usize, work: Work, bulk: bool) -> Result<u64, Failure> {
-        self.write(0, 0, bulk).await?;
-        if device != 0 {
-            self.sync(0, Work::Sync).await?;
-        }
+    /// One has written and synced, and the other has written too: it pulls, and then pushes.
+    async fn write_on_both(&mut self, round: usize, bulk: bool) -> Result<(), Failure> {
+        self.write(0, round, bulk).await?;
+        self.sync(0, Work::Sync).await?;
+        let step = self.writes;
+        self.put(1, vec![Document::new(format!("own/{step}"), format!("own {step} of round {round}"))?]).await
+    }
+
+    /// What such a sync calls in a process of its own that nobody kills.
+    async fn course(&self, device: usize, work: Work) -> Result<Course, Failure> {
         let order = Order::new(&self.cx, self.path(device), work, None, 0);
         match crash::run(order).await? {
-            Fate::Ended { calls } => Ok(calls),
+            Fate::Ended { calls } => {
+                let said = calls.join(" ");
+                Course::new(calls).ok_or_else(|| Failure::new(format!("a sync has no middle: {said}")))
+            }
             Fate::Died { words, .. } => Err(Failure::new(format!("a child {words}, and nobody killed it"))),
         }
     }
 
     /// A child syncs this device, and dies at a call that the dice choose.
-    async fn kill(&mut self, device: usize, round: usize, work: Work, calls: u64) -> Result<(), Failure> {
+    async fn kill(&mut self, device: usize, round: usize, work: Work, course: &Course) -> Result<(), Failure> {
         self.kills += 1;
-        let at = self.place(round, calls);
+        let at = self.place(round, course);
         let order = Order::new(&self.cx, self.path(device), work, Some(at), self.dice.next());
         match crash::run(order).await? {
             Fate::Died { call, .. } => {
                 ensure!(call == at.call, "a child was to die in call {} and died in call {call}", at.call);
-                self.proved += usize::from(middle(calls).contains(&at));
+                self.proved += usize::from(course.middle().contains(&at));
                 Ok(())
             }
             Fate::Ended { calls: made } => {
-                ensure!(made <= at.call, "a child was to die in call {at:?}, made {made} calls and lives");
+                ensure!(made.len() <= at.call, "a child was to die in call {at:?} of {made:?} and lives");
                 Ok(())
             }
         }
     }
 
-    fn place(&mut self, round: usize, calls: u64) -> Place {
-        if round % EDGE == EDGE - 1 || calls < 3 {
-            let place = |call, moment| Place { call, moment };
-            let last = calls - 1;
-            // In turn, and first where an acknowledgement is lost.
-            let edges = [
-                place(last, Moment::After),
-                place(last, Moment::During),
-                place(0, Moment::Before),
-                place(0, Moment::During),
-            ];
+    fn place(&mut self, round: usize, course: &Course) -> Place {
+        if round % EDGE == EDGE - 1 {
+            let edges = course.edges();
             return edges[round / EDGE % edges.len()];
         }
-        self.dice.one_of(&middle(calls))
+        self.dice.one_of(&if round.is_multiple_of(2) { course.writes() } else { course.middle() })
     }
 
     async fn sync(&self, device: usize, work: Work) -> Result<SyncReport, Failure> {
@@ -235,14 +237,4 @@ impl Devices {
         ensure!(proved * 5 >= kills * 4, "only {proved} of {kills} kills came in the middle of a sync");
         Ok(())
     }
-}
-
-/// The places after the first call of so many and before the last.
-fn middle(calls: u64) -> Vec<Place> {
-    let last = calls - 1;
-    let inner =
-        (1..last).flat_map(|call| [Moment::Before, Moment::During, Moment::After].map(|moment| Place { call, moment }));
-    let first = Place { call: 0, moment: Moment::After };
-    let edge = Place { call: last, moment: Moment::Before };
-    [first].into_iter().chain(inner).chain([edge]).collect()
 }

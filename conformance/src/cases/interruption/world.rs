@@ -62,7 +62,9 @@ impl World {
     /// Removes what this run left. A case has thousands of runs, too many to keep until its end.
     async fn tidy(&self) -> Result<(), Failure> {
         match &self.cx.harness.subject {
-            Subject::Storage(_) => litter::clean(&*self.cx.outer().await?, &self.cx.prefix()?).await,
+            Subject::Storage(_) => {
+                litter::clean(&*self.cx.outer().await?, &self.cx.prefix()?, self.cx.at_once(litter::AT_ONCE)).await
+            }
             Subject::Server(_) => Ok(()),
         }
     }

@@ -75,9 +75,9 @@ async fn of_many_folders_is_complete(cx: Context) -> Result<(), Failure> {
     let (mine, yours) = two(&cx).await?;
     let folder = Folder::new("records")?;
     let wanted: Vec<String> = (1..=cx.size().pick(60, 250, 1_200)).map(|number| format!("{number:016}")).collect();
-    for name in wanted.iter().rev() {
-        created(&*mine, &cx.record(name)?, "record").await?;
-    }
+    let keys = wanted.iter().rev().map(|name| cx.record(name)).collect::<Result<Vec<_>, _>>()?;
+    let writes: Vec<_> = keys.iter().map(|key| created(&*mine, key, "record")).collect();
+    stream::iter(writes).buffer_unordered(cx.at_once(16)).try_collect::<()>().await?;
     lists(&folder, &names(&*yours, &folder).await?, &wanted)?;
     let rest = names_after(&*yours, &folder, Some(&wanted[wanted.len() - 3])).await?;
     lists(&folder, &rest, &wanted[wanted.len() - 2..])

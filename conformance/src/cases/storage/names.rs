@@ -1,6 +1,7 @@
 //! Names: every one that a layout can produce is a name of its own.
 
 use futures::future::FutureExt as _;
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use longshore_core::{Folder, ObjectKey, Storage};
 
 use super::case;
@@ -109,12 +110,21 @@ fn hostile() -> Vec<String> {
     all
 }
 
+/// Does something to each of these names, to several at once.
+async fn to_each<'n, F>(cx: &Context, names: &'n [String], act: impl Fn(&'n str) -> F) -> Result<(), Failure>
+where
+    F: Future<Output = Result<(), Failure>>,
+{
+    let acts: Vec<F> = names.iter().map(|name| act(name)).collect();
+    stream::iter(acts).buffer_unordered(cx.at_once(16)).try_collect().await
+}
+
 async fn write_all(cx: &Context, storage: &dyn Storage) -> Result<(), Failure> {
-    for name in hostile() {
-        created(storage, &cx.record(&name)?, format!("record {name}")).await?;
-        put(storage, &cx.blob(&name)?, format!("blob {name}")).await?;
-    }
-    Ok(())
+    to_each(cx, &hostile(), |name| async move {
+        created(storage, &cx.record(name)?, format!("record {name}")).await?;
+        put(storage, &cx.blob(name)?, format!("blob {name}")).await
+    })
+    .await
 }
 
 async fn holds_both(cx: &Context, storage: &dyn Storage, name: &str) -> Result<(), Failure> {
@@ -122,13 +132,16 @@ async fn holds_both(cx: &Context, storage: &dyn Storage, name: &str) -> Result<(
     holds(storage, &cx.blob(name)?, format!("blob {name}").as_bytes()).await
 }
 
+async fn delete_both(cx: &Context, storage: &dyn Storage, name: &str) -> Result<(), Failure> {
+    storage.delete(&cx.record(name)?).await?;
+    storage.delete(&cx.blob(name)?).await?;
+    Ok(())
+}
+
 async fn each_is_its_own(cx: Context) -> Result<(), Failure> {
     let (mine, yours) = two(&cx).await?;
     write_all(&cx, &*mine).await?;
-    for name in hostile() {
-        holds_both(&cx, &*yours, &name).await?;
-    }
-    Ok(())
+    to_each(&cx, &hostile(), |name| holds_both(&cx, &*yours, name)).await
 }
 
 async fn are_listed_as_they_were_given(cx: Context) -> Result<(), Failure> {
@@ -164,15 +177,11 @@ async fn may_be_as_long_and_as_deep_as_allowed(cx: Context) -> Result<(), Failur
 async fn go_one_by_one(cx: Context) -> Result<(), Failure> {
     let (mine, yours) = two(&cx).await?;
     write_all(&cx, &*mine).await?;
-    let (gone, kept): (Vec<_>, Vec<_>) = hostile().into_iter().enumerate().partition(|(at, _)| at % 2 == 0);
-    for (_, name) in gone {
-        mine.delete(&cx.record(&name)?).await?;
-        mine.delete(&cx.blob(&name)?).await?;
-    }
-    let kept: Vec<String> = kept.into_iter().map(|(_, name)| name).collect();
-    for name in &kept {
-        holds_both(&cx, &*yours, name).await?;
-    }
+    let all = hostile();
+    let every_other = |from: usize| all.iter().skip(from).step_by(2).cloned().collect::<Vec<String>>();
+    let (gone, kept) = (every_other(0), every_other(1));
+    to_each(&cx, &gone, |name| delete_both(&cx, &*mine, name)).await?;
+    to_each(&cx, &kept, |name| holds_both(&cx, &*yours, name)).await?;
     for folder in [Folder::new("records")?, Folder::new("segments/0")?] {
         lists(&folder, &names(&*yours, &folder).await?, &kept)?;
     }

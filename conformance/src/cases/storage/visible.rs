@@ -51,7 +51,7 @@ async fn to_a_client_that_comes_later(cx: Context) -> Result<(), Failure> {
 /// Nothing that was acknowledged is lost among many.
 async fn every_acknowledged_write(cx: Context) -> Result<(), Failure> {
     let (mine, yours) = two(&cx).await?;
-    let writes = cx.size().pick(40, 120, 2_000);
+    let writes = cx.size().pick(20, 120, 2_000);
     for at in 0..writes {
         let client = if at % 3 == 0 { &yours } else { &mine };
         created(&**client, &cx.record(&format!("{at}"))?, format!("record {at}")).await?;

@@ -138,7 +138,7 @@ async fn a_changed_byte_is_noticed(cx: Context) -> Result<(), Failure> {
     let (storage, server) = (cx.storage().await?, cx.server().await?);
     let entry = copy(&cx).await?.into_iter().find(|(key, _)| key.as_str().starts_with("domains/main/log/"));
     let Some((key, whole)) = entry else { return Err(Failure::new("the entry does not lie where the format says")) };
-    for at in (0..whole.len()).step_by(cx.size().pick(7, 3, 1)) {
+    for at in (0..whole.len()).step_by(cx.size().pick(13, 3, 1)) {
         let mut changed = whole.to_vec();
         changed[at] ^= 0x10;
         replace(&*storage, &key, changed.into()).await?;
