@@ -36,6 +36,16 @@ impl Failure {
         &self.seen
     }
 
+    pub(crate) fn is_ignored(&self) -> bool {
+        self.ignored
+    }
+
+    /// Adds what else was seen.
+    pub(crate) fn and(mut self, seen: &str) -> Self {
+        self.seen = format!("{}; {seen}", self.seen);
+        self
+    }
+
     /// Says where it was seen.
     pub(crate) fn within(mut self, place: impl fmt::Display) -> Self {
         self.seen = format!("{place}: {}", self.seen);
