@@ -125,6 +125,8 @@ pub enum Need {
     OtherProcess,
     /// A suite whose waits take no time, or a size at which they may.
     VirtualTime,
+    /// A server that can be killed ([`Harness::killable`](crate::Harness::killable)). No other case runs beside one that needs it.
+    Killable,
 }
 
 /// How much a run does.

@@ -1,7 +1,8 @@
 //! What a case gets: a place of its own, clients for it, dice and a size.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use longshore_core::{
@@ -11,6 +12,7 @@ use longshore_core::{
 use crate::case::Size;
 use crate::clock::VirtualClock;
 use crate::harness::{Harness, Scratch, Site, Subject};
+use crate::pace::Pace;
 use crate::place::Prefixed;
 use crate::verdict::Failure;
 
@@ -30,6 +32,10 @@ pub struct Context {
     pub(crate) size: Size,
     pub(crate) seed: u64,
     pub(crate) clock: VirtualClock,
+    /// Gives each call its turn.
+    pub(crate) pace: Arc<Pace>,
+    /// The stores that this case opened, of a harness that opens servers.
+    pub(crate) opened: Arc<Mutex<BTreeSet<String>>>,
 }
 
 impl Context {
@@ -71,7 +77,7 @@ impl Context {
     /// The store itself, without a prefix.
     pub(crate) async fn outer(&self) -> Result<Arc<dyn Storage>, Failure> {
         match &self.harness.subject {
-            Subject::Storage(open) => Ok(open(self.scratch.clone()).await?),
+            Subject::Storage(open) => Ok(self.pace.storage(open(self.scratch.clone()).await?)),
             Subject::Server(_) => Err(Failure::ignored("the adapter is a server, with no storage to look at")),
         }
     }
@@ -89,7 +95,9 @@ impl Context {
     pub async fn server_as(&self, runtime: Arc<dyn Runtime>, domain: &DomainName) -> Result<Arc<dyn Server>, Failure> {
         if let Subject::Server(open) = &self.harness.subject {
             let store = format!("{}-{:06}", self.root, self.slot);
-            return Ok(open(Site { scratch: self.scratch.clone(), store, domain: domain.clone(), runtime }).await?);
+            self.opened.lock().unwrap_or_else(PoisonError::into_inner).insert(store.clone());
+            let site = Site { scratch: self.scratch.clone(), store, domain: domain.clone(), runtime };
+            return Ok(self.pace.server(open(site).await?));
         }
         Ok(Arc::new(StoredServer::new(self.storage().await?, runtime, domain)?))
     }

@@ -20,6 +20,7 @@ use crate::context::Context;
 use crate::dice::Dice;
 use crate::faults::{Call, Fault, FaultServer, FaultStorage, Plan, When};
 use crate::harness::{Harness, Scratch, Subject};
+use crate::pace::Pace;
 use crate::platform;
 use crate::verdict::Failure;
 
@@ -113,6 +114,8 @@ impl Order {
             size: Size::default(),
             seed: self.seed,
             clock: VirtualClock::new(),
+            pace: Pace::new(harness.rate, Arc::new(TokioRuntime)),
+            opened: Arc::default(),
         })
     }
 }

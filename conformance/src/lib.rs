@@ -44,6 +44,7 @@ pub mod doctor;
 pub mod faults;
 pub mod harness;
 mod litter;
+mod pace;
 mod place;
 #[cfg(feature = "crash")]
 mod platform;
@@ -62,7 +63,7 @@ pub use case::{Case, Group, Need, Rule, Size};
 #[doc(inline)]
 pub use context::Context;
 #[doc(inline)]
-pub use harness::{Harness, Scratch, Site};
+pub use harness::{Harness, Killable, Scratch, Site};
 #[doc(inline)]
 pub use suite::{CaseReport, Suite};
 #[cfg(feature = "trials")]

@@ -2,18 +2,20 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use longshore_core::{Capabilities, Folder};
+use futures::FutureExt as _;
+use longshore_core::{Capabilities, DomainName, Folder};
 
 use crate::case::{Case, Need, Size};
 use crate::clock::VirtualClock;
 use crate::context::Context;
-use crate::harness::{Harness, Scratch, Subject};
+use crate::harness::{Harness, RemoveStore, Scratch, Site, Subject};
 use crate::litter;
+use crate::pace::Pace;
 use crate::verdict::{Failure, Verdict};
 
 /// Places of one case: more than any asks for.
@@ -34,6 +36,9 @@ pub(crate) struct Run {
     /// What the storage says that it guarantees; unknown of a server, or of a storage that cannot be opened: then each case
     /// says so.
     pub(crate) claims: Option<Capabilities>,
+    pub(crate) pace: Arc<Pace>,
+    /// Held by every case, and by one that kills the server alone.
+    pub(crate) alone: Arc<RwLock<()>>,
     /// How long cleaning up after a case may take.
     pub(crate) grace: Duration,
 }
@@ -44,18 +49,29 @@ impl Run {
         if let Some(why) = self.lacks(case) {
             return Verdict::Ignored(why);
         }
-        let deadline = self.size.pick(case.deadline, case.deadline, case.deadline * 10);
-        let failure = match self.ends(case, deadline, self.context(at)) {
+        let deadline = self.pace.stretch(self.size.pick(case.deadline, case.deadline, case.deadline * 10));
+        let failure = match self.in_turn(case, || self.ends(case, deadline, self.context(at))) {
             Ok(()) => return Verdict::Passed,
             Err(failure) => failure,
         };
         weigh(case, failure.verdict(case.rule), version())
     }
 
+    /// No case may find the server dead but the one that kills it.
+    fn in_turn<T>(&self, case: &Case, run: impl FnOnce() -> T) -> T {
+        if case.needs.contains(&Need::Killable) {
+            let _alone = self.alone.write().unwrap_or_else(PoisonError::into_inner);
+            run()
+        } else {
+            let _beside = self.alone.read().unwrap_or_else(PoisonError::into_inner);
+            run()
+        }
+    }
+
     /// What came of the case itself and of cleaning up after it: each is told, also where both failed.
     fn ends(&self, case: &Case, deadline: Duration, context: Context) -> Result<(), Failure> {
         let (tell, told) = channel();
-        let (body, grace) = (case.clone(), self.grace);
+        let (body, grace) = (case.clone(), self.pace.stretch(self.grace));
         let begin = move || {
             let ran = catch_unwind(AssertUnwindSafe(|| go(&body, &context, deadline, grace, &tell)));
             if let Err(panic) = ran {
@@ -67,10 +83,10 @@ impl Run {
             .name(case.name.to_owned())
             .spawn(begin)
             .map_err(|error| Failure::new(format!("no thread could be started: {error}")))?;
-        let slack = SLACK.min(self.grace);
+        let slack = SLACK.min(grace);
         // Where even the clock of its runtime stands still, nothing will be cleaned.
         let Some(own) = hear(&told, deadline + slack) else { return Err(hangs(deadline)) };
-        both(own, hear(&told, self.grace + slack).unwrap_or_else(|| Err(hangs(self.grace))))
+        both(own, hear(&told, grace + slack).unwrap_or_else(|| Err(hangs(grace))))
     }
 
     fn context(&self, at: usize) -> Context {
@@ -84,6 +100,8 @@ impl Run {
             size: self.size,
             seed: self.seed,
             clock: VirtualClock::new(),
+            pace: Arc::clone(&self.pace),
+            opened: Arc::default(),
         }
     }
 
@@ -104,6 +122,7 @@ impl Run {
             Need::WrongCredentials if harness.wrong_credentials.is_none() => {
                 Some("the harness has no wrong credentials: this store asks for none, or none were given")
             }
+            Need::Killable if harness.killable.is_none() => Some("the harness does not say how its server is killed"),
             Need::OtherProcess if !harness.other_process => Some("the store lives in this process only"),
             Need::VirtualTime if harness.real_time && self.size < Size::Full => {
                 Some("the server has a clock of its own, and the case waits for it: run it in full size")
@@ -124,8 +143,8 @@ fn go(case: &Case, context: &Context, deadline: Duration, grace: Duration, tell:
     runtime.block_on(async {
         // Nobody listens any more after the deadline.
         drop(tell.send(within(deadline, (case.run)(context.clone())).await));
-        let context = context.clone();
-        drop(tell.send(within(grace, async move { clean(&context).await }).await));
+        let (context, killed) = (context.clone(), case.needs.contains(&Need::Killable));
+        drop(tell.send(within(grace, async move { clean(&context, killed).await }).await));
     });
     // What a hanging case left running must not keep the run from ending.
     runtime.shutdown_background();
@@ -176,10 +195,20 @@ fn weigh(case: &Case, verdict: Verdict, now: (u16, u16)) -> Verdict {
     }
 }
 
-async fn clean(context: &Context) -> Result<(), Failure> {
-    if !matches!(context.harness.subject, Subject::Storage(_)) {
-        return Ok(());
+/// Removes what the case left; first the server starts, if the case may have left it dead.
+async fn clean(context: &Context, killed: bool) -> Result<(), Failure> {
+    if let Some(server) = context.harness.killable.as_ref().filter(|_| killed) {
+        let dead = |error| Failure::new(format!("the harness could not start the server: {error}"));
+        server.start().await.map_err(dead)?;
     }
+    match (&context.harness.subject, &context.harness.removing) {
+        (Subject::Storage(_), _) => remove_objects(context).await,
+        (Subject::Server(_), Some(remove)) => remove_stores(context, remove).await,
+        (Subject::Server(_), None) => Ok(()),
+    }
+}
+
+async fn remove_objects(context: &Context) -> Result<(), Failure> {
     let storage = context.outer().await?;
     let used = context.next.load(std::sync::atomic::Ordering::SeqCst);
     for slot in context.slot..used {
@@ -187,6 +216,25 @@ async fn clean(context: &Context) -> Result<(), Failure> {
         litter::clean(&*storage, &place.prefix()?).await?;
     }
     Ok(())
+}
+
+/// Every store that the case opened is tried; the first trouble is told.
+async fn remove_stores(context: &Context, remove: &RemoveStore) -> Result<(), Failure> {
+    let opened = std::mem::take(&mut *context.opened.lock().unwrap_or_else(PoisonError::into_inner));
+    let mut ended = Ok(());
+    for store in opened {
+        let (domain, runtime) = (DomainName::default(), context.clock.runtime());
+        let site = Site { scratch: context.scratch.clone(), store: store.clone(), domain, runtime };
+        let removed = AssertUnwindSafe(async { remove(site).await }).catch_unwind().await;
+        let told = match removed {
+            Ok(Ok(())) => continue,
+            Ok(Err(error)) => format!("failed: {error}"),
+            Err(panic) => panicked(panic.as_ref()).to_string(),
+        };
+        ended =
+            ended.and(Err(Failure::new(format!("the harness's hook `removing`, called for store {store}, {told}"))));
+    }
+    ended
 }
 
 fn hangs(deadline: Duration) -> Failure {
@@ -204,7 +252,9 @@ fn panicked(panic: &(dyn Any + Send)) -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use longshore_core::{MemoryStorage, Storage};
+    use async_trait::async_trait;
+    use bytes::Bytes;
+    use longshore_core::{ByteRange, Created, Listing, MemoryStorage, Object, ObjectKey, Payload, Reply, Storage};
 
     use super::*;
     use crate::case::{Group, Rule};
@@ -287,6 +337,78 @@ mod tests {
         let gone = || Harness::storage("gone", |_| async { panic!("no such luck") });
         let seen = seen(gone(), &case(|cx| Box::pin(async move { cx.storage().await.map(drop) })));
         assert_eq!(seen, "panicked: no such luck");
+    }
+
+    #[test]
+    fn no_case_runs_beside_one_that_kills_the_server() {
+        let run = Suite::new(memory()).begin().unwrap();
+        let (killing, other) =
+            (case(|_| Box::pin(async { Ok(()) })).needs(&[Need::Killable]), case(|_| Box::pin(async { Ok(()) })));
+        assert!(run.in_turn(&killing, || run.alone.try_read().is_err()), "another could begin");
+        assert!(run.in_turn(&other, || run.alone.try_read().is_ok()), "others wait for each other");
+        assert!(run.in_turn(&other, || run.alone.try_write().is_err()), "the server could be killed under it");
+    }
+
+    /// Counts the calls that come to it.
+    #[derive(Clone, Debug, Default)]
+    struct Counting(MemoryStorage, Arc<AtomicUsize>);
+
+    impl Counting {
+        fn count(&self) -> &MemoryStorage {
+            self.1.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            &self.0
+        }
+    }
+
+    #[async_trait]
+    impl Storage for Counting {
+        fn capabilities(&self) -> Capabilities {
+            self.0.capabilities()
+        }
+
+        async fn create(&self, key: &ObjectKey, bytes: Bytes) -> longshore_core::Result<Reply<Created>> {
+            self.count().create(key, bytes).await
+        }
+
+        async fn put(&self, key: &ObjectKey, payload: Payload) -> longshore_core::Result<Reply<()>> {
+            self.count().put(key, payload).await
+        }
+
+        async fn get(&self, key: &ObjectKey, range: ByteRange) -> longshore_core::Result<Reply<Option<Object>>> {
+            self.count().get(key, range).await
+        }
+
+        async fn list(&self, folder: &Folder, after: Option<&str>) -> longshore_core::Result<Reply<Listing>> {
+            self.count().list(folder, after).await
+        }
+
+        async fn delete(&self, key: &ObjectKey) -> longshore_core::Result<Reply<()>> {
+            self.count().delete(key).await
+        }
+    }
+
+    /// Every storage case and a sync, with all openers there are: no call may pass the pace by.
+    #[test]
+    fn every_call_of_a_run_has_its_turn() {
+        let counting = Counting::default();
+        let shared = counting.clone();
+        let open = move |_| {
+            let storage = shared.clone();
+            async move { Ok(Arc::new(storage) as Arc<dyn Storage>) }
+        };
+        let harness = Harness::storage("counting", open.clone()).missing_root(open.clone()).wrong_credentials(open);
+        let mut suite = Suite::new(harness.in_this_process().with_rate(u32::MAX)).size(Size::Quick);
+        let run = suite.begin().unwrap();
+        assert_eq!(run.pace.rate(), Some(u32::MAX));
+        for (at, case) in Suite::cases().iter().enumerate() {
+            let before = (run.pace.calls(), counting.1.load(std::sync::atomic::Ordering::SeqCst) as u64);
+            if case.name.starts_with("storage::") || case.name.starts_with("sync::fleet") {
+                run.case(case, at);
+                let made = counting.1.load(std::sync::atomic::Ordering::SeqCst) as u64 - before.1;
+                assert_eq!(run.pace.calls() - before.0, made, "{}", case.name);
+            }
+        }
+        assert!(run.pace.calls() > 0);
     }
 
     #[test]

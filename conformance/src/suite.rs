@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use longshore_core::{Capabilities, Error, ErrorKind, Folder, Result, Runtime as 
 use crate::case::{Case, Group, Size};
 use crate::cases;
 use crate::harness::{Harness, Scratch, Subject};
+use crate::pace::Pace;
 use crate::runner::{GRACE, Run};
 use crate::verdict::Verdict;
 
@@ -125,7 +127,9 @@ impl Suite {
         let (harness, size) = (self.harness.clone(), self.size);
         let folder = Scratch::new(scratch.path().to_owned());
         let claims = claims(&harness, folder.clone(), self.opening);
-        let run = Run { harness, scratch: folder, root, size, seed, claims, grace: GRACE };
+        let pace = Pace::new(harness.rate, Arc::new(TokioRuntime));
+        let alone = Arc::default();
+        let run = Run { harness, scratch: folder, root, size, seed, claims, pace, alone, grace: GRACE };
         self.scratch = Some(scratch);
         Ok(run)
     }
