@@ -21,7 +21,7 @@ const MOST: u64 = 128 << 20;
 
 /// What a case gets.
 #[derive(Clone, Debug)]
-pub struct Context {
+pub(crate) struct Context {
     pub(crate) harness: Harness,
     pub(crate) scratch: Scratch,
     /// The folder of this run.
@@ -40,37 +40,38 @@ pub struct Context {
 
 impl Context {
     /// How much to do.
-    pub fn size(&self) -> Size {
+    pub(crate) fn size(&self) -> Size {
         self.size
     }
 
     /// What every choice of the case comes from.
-    pub fn seed(&self) -> u64 {
+    pub(crate) fn seed(&self) -> u64 {
         self.seed
     }
 
     /// The folder of this run.
-    pub fn scratch(&self) -> &Scratch {
+    #[cfg(feature = "crash")]
+    pub(crate) fn scratch(&self) -> &Scratch {
         &self.scratch
     }
 
     /// The time that servers and clients of this case live in.
-    pub fn clock(&self) -> &VirtualClock {
+    pub(crate) fn clock(&self) -> &VirtualClock {
         &self.clock
     }
 
     /// How many calls at once the store bears, of `wanted`.
-    pub fn at_once(&self, wanted: usize) -> usize {
+    pub(crate) fn at_once(&self, wanted: usize) -> usize {
         wanted.min(self.harness.parallelism)
     }
 
     /// Another place, empty: a case that goes through a story many times takes a fresh one each time.
-    pub fn fresh(&self) -> Self {
+    pub(crate) fn fresh(&self) -> Self {
         Self { slot: self.next.fetch_add(1, Ordering::SeqCst), clock: VirtualClock::new(), ..self.clone() }
     }
 
     /// A new, independent client of this case's place.
-    pub async fn storage(&self) -> Result<Arc<dyn Storage>, Failure> {
+    pub(crate) async fn storage(&self) -> Result<Arc<dyn Storage>, Failure> {
         Ok(Arc::new(Prefixed::new(self.outer().await?, self.prefix()?)))
     }
 
@@ -87,12 +88,16 @@ impl Context {
     }
 
     /// A new, independent client of the store in this case's place, in its usual domain. It is not initialised yet.
-    pub async fn server(&self) -> Result<Arc<dyn Server>, Failure> {
+    pub(crate) async fn server(&self) -> Result<Arc<dyn Server>, Failure> {
         self.server_as(self.clock.runtime(), &DomainName::default()).await
     }
 
     /// As [`server`](Self::server), with this machine's view of the time and in this domain.
-    pub async fn server_as(&self, runtime: Arc<dyn Runtime>, domain: &DomainName) -> Result<Arc<dyn Server>, Failure> {
+    pub(crate) async fn server_as(
+        &self,
+        runtime: Arc<dyn Runtime>,
+        domain: &DomainName,
+    ) -> Result<Arc<dyn Server>, Failure> {
         if let Subject::Server(open) = &self.harness.subject {
             let store = format!("{}-{:06}", self.root, self.slot);
             self.opened.lock().unwrap_or_else(PoisonError::into_inner).insert(store.clone());
@@ -103,7 +108,7 @@ impl Context {
     }
 
     /// As [`server`](Self::server), initialised.
-    pub async fn ready_server(&self) -> Result<Arc<dyn Server>, Failure> {
+    pub(crate) async fn ready_server(&self) -> Result<Arc<dyn Server>, Failure> {
         let server = self.server().await?;
         // The probe is a case of its own; here it would only cost.
         server.initialize(&StoreOptions::default().with_probe(false)).await?;
@@ -111,12 +116,12 @@ impl Context {
     }
 
     /// The name of a record in this place: created once, the only object of its folder.
-    pub fn record(&self, name: &str) -> Result<ObjectKey, Failure> {
+    pub(crate) fn record(&self, name: &str) -> Result<ObjectKey, Failure> {
         Ok(ObjectKey::new(format!("records/{name}/data"))?)
     }
 
     /// The name of an object in this place that is put, and never contested.
-    pub fn blob(&self, name: &str) -> Result<ObjectKey, Failure> {
+    pub(crate) fn blob(&self, name: &str) -> Result<ObjectKey, Failure> {
         Ok(ObjectKey::new(format!("segments/0/{name}"))?)
     }
 }
