@@ -116,11 +116,13 @@ impl Context {
     }
 
     /// The name of a record in this place: created once, the only object of its folder.
+    #[expect(clippy::unused_self, reason = "a case asks its context for everything")]
     pub(crate) fn record(&self, name: &str) -> Result<ObjectKey, Failure> {
         Ok(ObjectKey::new(format!("records/{name}/data"))?)
     }
 
     /// The name of an object in this place that is put, and never contested.
+    #[expect(clippy::unused_self, reason = "a case asks its context for everything")]
     pub(crate) fn blob(&self, name: &str) -> Result<ObjectKey, Failure> {
         Ok(ObjectKey::new(format!("segments/0/{name}"))?)
     }

@@ -41,6 +41,41 @@ pub struct Site {
 ///
 /// Only one case does, and no other runs meanwhile: `crash::of_the_server`. A harness is made in every process of a run, so what
 /// starts the server first is better done outside.
+///
+/// ```no_run
+/// use std::process::{Child, Command};
+/// use std::sync::{Mutex, PoisonError};
+///
+/// use async_trait::async_trait;
+/// use longshore_conformance::Killable;
+/// use longshore_core::{Error, ErrorKind, Result};
+///
+/// /// A server that is one process. A real one is asked until it answers before `start` comes back.
+/// struct Process(Mutex<Option<Child>>);
+///
+/// #[async_trait]
+/// impl Killable for Process {
+///     async fn kill(&self) -> Result<()> {
+///         let failed = |error| Error::new(ErrorKind::Internal, "it cannot be killed").with_source(error);
+///         if let Some(mut child) = self.0.lock().unwrap_or_else(PoisonError::into_inner).take() {
+///             child.kill().and_then(|()| child.wait()).map_err(failed)?;
+///         }
+///         Ok(())
+///     }
+///
+///     async fn start(&self) -> Result<()> {
+///         let failed = |error| Error::new(ErrorKind::Missing, "it cannot be started").with_source(error);
+///         let mut child = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+///         if child.is_none() {
+///             *child = Some(Command::new("your-server").arg("--data=store").spawn().map_err(failed)?);
+///         }
+///         Ok(())
+///     }
+/// }
+///
+/// # let harness: longshore_conformance::Harness = unimplemented!();
+/// let harness = harness.killable(Process(Mutex::default()));
+/// ```
 #[async_trait]
 pub trait Killable: Send + Sync + 'static {
     /// Kills it as a power cut would (`SIGKILL`): it flushes nothing and ends no call. Comes back when it is dead.

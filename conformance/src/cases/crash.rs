@@ -10,7 +10,7 @@ use futures::future::FutureExt as _;
 
 use crate::case::{Case, Group, Need, Rule};
 #[cfg(not(feature = "crash"))]
-use crate::{Context, Failure};
+use crate::{context::Context, verdict::Failure};
 
 /// Servers take their time to start, and this one is started again and again.
 const STARTING: Duration = Duration::from_secs(600);

@@ -2,7 +2,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use longshore_conformance::{Harness, Scratch, run};
-use longshore_core::{Result, Storage};
+use longshore_core::Storage;
 use longshore_shelf::Shelf;
 
 fn main() -> ExitCode {
