@@ -33,10 +33,10 @@ pub use longshore_core::*;
 
 #[cfg(feature = "fs")]
 pub use longshore_fs::{Fs, replicated_by};
-#[cfg(feature = "s3")]
-pub use longshore_s3::{HttpOptions, S3, S3Builder};
 #[cfg(feature = "sqlite")]
 pub use longshore_replica::{Bodies, Builder as SqliteBuilder, DocumentInfo, SqliteReplica, Synchronous};
+#[cfg(feature = "s3")]
+pub use longshore_s3::{HttpOptions, S3, S3Builder};
 
 pub use address::{create, create_storage, open, open_storage};
 #[cfg(feature = "fs")]

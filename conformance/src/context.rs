@@ -1,7 +1,8 @@
 //! What a case gets: a place of its own, clients for it, dice and a size.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use longshore_core::{
@@ -11,6 +12,7 @@ use longshore_core::{
 use crate::case::Size;
 use crate::clock::VirtualClock;
 use crate::harness::{Harness, Scratch, Site, Subject};
+use crate::pace::Pace;
 use crate::place::Prefixed;
 use crate::verdict::Failure;
 
@@ -19,7 +21,7 @@ const MOST: u64 = 128 << 20;
 
 /// What a case gets.
 #[derive(Clone, Debug)]
-pub struct Context {
+pub(crate) struct Context {
     pub(crate) harness: Harness,
     pub(crate) scratch: Scratch,
     /// The folder of this run.
@@ -30,48 +32,53 @@ pub struct Context {
     pub(crate) size: Size,
     pub(crate) seed: u64,
     pub(crate) clock: VirtualClock,
+    /// Gives each call its turn.
+    pub(crate) pace: Arc<Pace>,
+    /// The stores that this case opened, of a harness that opens servers.
+    pub(crate) opened: Arc<Mutex<BTreeSet<String>>>,
 }
 
 impl Context {
     /// How much to do.
-    pub fn size(&self) -> Size {
+    pub(crate) fn size(&self) -> Size {
         self.size
     }
 
     /// What every choice of the case comes from.
-    pub fn seed(&self) -> u64 {
+    pub(crate) fn seed(&self) -> u64 {
         self.seed
     }
 
     /// The folder of this run.
-    pub fn scratch(&self) -> &Scratch {
+    #[cfg(feature = "crash")]
+    pub(crate) fn scratch(&self) -> &Scratch {
         &self.scratch
     }
 
     /// The time that servers and clients of this case live in.
-    pub fn clock(&self) -> &VirtualClock {
+    pub(crate) fn clock(&self) -> &VirtualClock {
         &self.clock
     }
 
     /// How many calls at once the store bears, of `wanted`.
-    pub fn at_once(&self, wanted: usize) -> usize {
+    pub(crate) fn at_once(&self, wanted: usize) -> usize {
         wanted.min(self.harness.parallelism)
     }
 
     /// Another place, empty: a case that goes through a story many times takes a fresh one each time.
-    pub fn fresh(&self) -> Self {
+    pub(crate) fn fresh(&self) -> Self {
         Self { slot: self.next.fetch_add(1, Ordering::SeqCst), clock: VirtualClock::new(), ..self.clone() }
     }
 
     /// A new, independent client of this case's place.
-    pub async fn storage(&self) -> Result<Arc<dyn Storage>, Failure> {
+    pub(crate) async fn storage(&self) -> Result<Arc<dyn Storage>, Failure> {
         Ok(Arc::new(Prefixed::new(self.outer().await?, self.prefix()?)))
     }
 
     /// The store itself, without a prefix.
     pub(crate) async fn outer(&self) -> Result<Arc<dyn Storage>, Failure> {
         match &self.harness.subject {
-            Subject::Storage(open) => Ok(open(self.scratch.clone()).await?),
+            Subject::Storage(open) => Ok(self.pace.storage(open(self.scratch.clone()).await?)),
             Subject::Server(_) => Err(Failure::ignored("the adapter is a server, with no storage to look at")),
         }
     }
@@ -81,21 +88,27 @@ impl Context {
     }
 
     /// A new, independent client of the store in this case's place, in its usual domain. It is not initialised yet.
-    pub async fn server(&self) -> Result<Arc<dyn Server>, Failure> {
+    pub(crate) async fn server(&self) -> Result<Arc<dyn Server>, Failure> {
         self.server_as(self.clock.runtime(), &DomainName::default()).await
     }
 
     /// As [`server`](Self::server), with this machine's view of the time and in this domain.
-    pub async fn server_as(&self, runtime: Arc<dyn Runtime>, domain: &DomainName) -> Result<Arc<dyn Server>, Failure> {
+    pub(crate) async fn server_as(
+        &self,
+        runtime: Arc<dyn Runtime>,
+        domain: &DomainName,
+    ) -> Result<Arc<dyn Server>, Failure> {
         if let Subject::Server(open) = &self.harness.subject {
             let store = format!("{}-{:06}", self.root, self.slot);
-            return Ok(open(Site { scratch: self.scratch.clone(), store, domain: domain.clone(), runtime }).await?);
+            self.opened.lock().unwrap_or_else(PoisonError::into_inner).insert(store.clone());
+            let site = Site { scratch: self.scratch.clone(), store, domain: domain.clone(), runtime };
+            return Ok(self.pace.server(open(site).await?));
         }
         Ok(Arc::new(StoredServer::new(self.storage().await?, runtime, domain)?))
     }
 
     /// As [`server`](Self::server), initialised.
-    pub async fn ready_server(&self) -> Result<Arc<dyn Server>, Failure> {
+    pub(crate) async fn ready_server(&self) -> Result<Arc<dyn Server>, Failure> {
         let server = self.server().await?;
         // The probe is a case of its own; here it would only cost.
         server.initialize(&StoreOptions::default().with_probe(false)).await?;
@@ -103,12 +116,14 @@ impl Context {
     }
 
     /// The name of a record in this place: created once, the only object of its folder.
-    pub fn record(&self, name: &str) -> Result<ObjectKey, Failure> {
+    #[expect(clippy::unused_self, reason = "a case asks its context for everything")]
+    pub(crate) fn record(&self, name: &str) -> Result<ObjectKey, Failure> {
         Ok(ObjectKey::new(format!("records/{name}/data"))?)
     }
 
     /// The name of an object in this place that is put, and never contested.
-    pub fn blob(&self, name: &str) -> Result<ObjectKey, Failure> {
+    #[expect(clippy::unused_self, reason = "a case asks its context for everything")]
+    pub(crate) fn blob(&self, name: &str) -> Result<ObjectKey, Failure> {
         Ok(ObjectKey::new(format!("segments/0/{name}"))?)
     }
 }

@@ -22,6 +22,7 @@ use crate::context::Context;
 use crate::dice::Dice;
 use crate::faults::{self, Call, Fault, FaultServer, FaultStorage, Plan, When};
 use crate::harness::{Harness, Scratch, Subject};
+use crate::pace::Pace;
 use crate::platform;
 use crate::verdict::Failure;
 use mortal::Mortal;
@@ -116,6 +117,8 @@ impl Order {
             size: Size::default(),
             seed: self.seed,
             clock: VirtualClock::new(),
+            pace: Pace::new(harness.rate, Arc::new(TokioRuntime)),
+            opened: Arc::default(),
         })
     }
 }
@@ -196,7 +199,13 @@ fn fate(output: &Output) -> Result<Fate, Failure> {
 /// Does a child's work and ends the process, if this one is a child.
 pub(crate) fn act_if_child(harness: &Harness) {
     let Ok(text) = std::env::var(VARIABLE) else { return };
-    let code = match act(harness, &text) {
+    // In a thread of its own: this one may be inside a runtime already.
+    let acted = std::thread::scope(|scope| {
+        let acting = std::thread::Builder::new().spawn_scoped(scope, || act(harness, &text));
+        let acted = acting.map(std::thread::ScopedJoinHandle::join);
+        acted.unwrap_or_else(|error| Ok(Err(Failure::new(format!("no thread could be started: {error}")))))
+    });
+    let code = match acted.unwrap_or_else(|_| Err(Failure::new("the child panicked"))) {
         Ok(()) => 0,
         Err(failure) => {
             eprintln!("{failure}");

@@ -58,6 +58,13 @@
 //! # Ok::<(), longshore_core::Error>(())
 //! ```
 
+/// Ends every error that a fault gives: else an author looks for it in the adapter.
+macro_rules! injected {
+    ($text:literal) => {
+        concat!($text, " (a fault that the suite injected)")
+    };
+}
+
 mod plan;
 mod server;
 mod storage;
@@ -191,15 +198,15 @@ impl fmt::Display for Fault {
 }
 
 fn lost() -> Error {
-    Error::new(ErrorKind::Unavailable, "the connection broke").with_outcome(Outcome::Unknown)
+    Error::new(ErrorKind::Unavailable, injected!("the connection broke")).with_outcome(Outcome::Unknown)
 }
 
 fn overdue() -> Error {
-    Error::new(ErrorKind::Unavailable, "no answer came within the deadline").with_outcome(Outcome::Unknown)
+    Error::new(ErrorKind::Unavailable, injected!("no answer came within the deadline")).with_outcome(Outcome::Unknown)
 }
 
 fn refused(after: Duration) -> Error {
-    Error::new(ErrorKind::Unavailable, "the server is busy")
+    Error::new(ErrorKind::Unavailable, injected!("the server is busy"))
         .with_outcome(Outcome::NotApplied)
         .with_throttled()
         .with_retry_after(after)

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use futures::future::{BoxFuture, FutureExt as _};
 use longshore_core::{DomainName, Result, Runtime, Server, Storage};
 
@@ -36,8 +37,58 @@ pub struct Site {
     pub runtime: Arc<dyn Runtime>,
 }
 
+/// How the suite kills the server behind an adapter and starts it again.
+///
+/// Only one case does, and no other runs meanwhile: `crash::of_the_server`. A harness is made in every process of a run, so what
+/// starts the server first is better done outside.
+///
+/// ```no_run
+/// use std::process::{Child, Command};
+/// use std::sync::{Mutex, PoisonError};
+///
+/// use async_trait::async_trait;
+/// use longshore_conformance::Killable;
+/// use longshore_core::{Error, ErrorKind, Result};
+///
+/// /// A server that is one process. A real one is asked until it answers before `start` comes back.
+/// struct Process(Mutex<Option<Child>>);
+///
+/// #[async_trait]
+/// impl Killable for Process {
+///     async fn kill(&self) -> Result<()> {
+///         let failed = |error| Error::new(ErrorKind::Internal, "it cannot be killed").with_source(error);
+///         if let Some(mut child) = self.0.lock().unwrap_or_else(PoisonError::into_inner).take() {
+///             child.kill().and_then(|()| child.wait()).map_err(failed)?;
+///         }
+///         Ok(())
+///     }
+///
+///     async fn start(&self) -> Result<()> {
+///         let failed = |error| Error::new(ErrorKind::Missing, "it cannot be started").with_source(error);
+///         let mut child = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+///         if child.is_none() {
+///             *child = Some(Command::new("your-server").arg("--data=store").spawn().map_err(failed)?);
+///         }
+///         Ok(())
+///     }
+/// }
+///
+/// # let harness: longshore_conformance::Harness = unimplemented!();
+/// let harness = harness.killable(Process(Mutex::default()));
+/// ```
+#[async_trait]
+pub trait Killable: Send + Sync + 'static {
+    /// Kills it as a power cut would (`SIGKILL`): it flushes nothing and ends no call. Comes back when it is dead.
+    async fn kill(&self) -> Result<()>;
+
+    /// Starts it on what it had stored, and comes back when it answers again. Of a server that runs, it does nothing.
+    async fn start(&self) -> Result<()>;
+}
+
 pub(crate) type OpenStorage = Arc<dyn Fn(Scratch) -> BoxFuture<'static, Result<Arc<dyn Storage>>> + Send + Sync>;
 pub(crate) type OpenServer = Arc<dyn Fn(Site) -> BoxFuture<'static, Result<Arc<dyn Server>>> + Send + Sync>;
+
+pub(crate) type RemoveStore = Arc<dyn Fn(Site) -> BoxFuture<'static, Result<()>> + Send + Sync>;
 
 #[derive(Clone)]
 pub(crate) enum Subject {
@@ -62,6 +113,9 @@ pub struct Harness {
     pub(crate) other_process: bool,
     pub(crate) real_time: bool,
     pub(crate) parallelism: usize,
+    pub(crate) rate: Option<u32>,
+    pub(crate) removing: Option<RemoveStore>,
+    pub(crate) killable: Option<Arc<dyn Killable>>,
 }
 
 impl Harness {
@@ -84,9 +138,18 @@ impl Harness {
     }
 
     fn new(name: String, subject: Subject) -> Self {
-        let (missing_root, wrong_credentials) = (None, None);
-        let parallelism = PARALLELISM;
-        Self { name, subject, missing_root, wrong_credentials, other_process: true, real_time: false, parallelism }
+        Self {
+            name,
+            subject,
+            missing_root: None,
+            wrong_credentials: None,
+            other_process: true,
+            real_time: false,
+            parallelism: PARALLELISM,
+            rate: None,
+            removing: None,
+            killable: None,
+        }
     }
 
     /// How to open a store whose root, bucket or collection is not there: that must be an error, never an empty store.
@@ -132,6 +195,78 @@ impl Harness {
     pub async fn open_storage(&self, scratch: impl Into<PathBuf>) -> Option<Result<Arc<dyn Storage>>> {
         let Subject::Storage(open) = &self.subject else { return None };
         Some(open(Scratch::new(scratch.into())).await)
+    }
+
+    /// How many calls a second the store bears, of all clients of a run together; as many as come by default.
+    ///
+    /// Calls come evenly, so of those that a case makes at once only few still meet, and what is paced so is shown less hard. Of a
+    /// `Server` each call counts as one, whatever it sends. A case that kills processes paces each for itself; they take turns.
+    /// Below 200 calls a second the deadlines of cases are longer in proportion.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// use longshore_conformance::{Harness, Size, Suite};
+    /// use longshore_core::{MemoryStorage, Storage};
+    ///
+    /// let shared = MemoryStorage::new();
+    /// let harness = Harness::storage("a slow one", move |_| {
+    ///     let storage = shared.clone();
+    ///     async move { Ok(Arc::new(storage) as Arc<dyn Storage>) }
+    /// });
+    /// let harness = harness.in_this_process().with_parallelism(4).with_rate(500);
+    /// let reports = Suite::new(harness).size(Size::Quick).only("storage::create::a_second_one").run()?;
+    /// assert!(reports.iter().all(|report| !report.verdict.is_failed()));
+    /// # Ok::<(), longshore_core::Error>(())
+    /// ```
+    pub fn with_rate(mut self, calls_per_second: u32) -> Self {
+        self.rate = Some(calls_per_second.max(1));
+        self
+    }
+
+    /// How a store of a [`server`](Self::server) is removed, with all its domains: called after each case for every store that the
+    /// case opened, whether anything was initialised in it or not. Without it nothing is removed.
+    ///
+    /// What a storage holds the suite removes itself.
+    ///
+    /// ```
+    /// use std::collections::BTreeMap;
+    /// use std::sync::{Arc, Mutex};
+    ///
+    /// use longshore_conformance::{Harness, Site, Size, Suite};
+    /// use longshore_core::{MemoryStorage, Server, StoredServer};
+    ///
+    /// let stores = Arc::new(Mutex::new(BTreeMap::<String, MemoryStorage>::new()));
+    /// let (opening, removing) = (Arc::clone(&stores), Arc::clone(&stores));
+    /// let harness = Harness::server("memory", move |site: Site| {
+    ///     let store = opening.lock().unwrap().entry(site.store).or_default().clone();
+    ///     async move {
+    ///         let server = StoredServer::new(Arc::new(store), site.runtime, &site.domain)?;
+    ///         Ok(Arc::new(server) as Arc<dyn Server>)
+    ///     }
+    /// });
+    /// let harness = harness.in_this_process().removing(move |site: Site| {
+    ///     removing.lock().unwrap().remove(&site.store);
+    ///     async { Ok(()) }
+    /// });
+    /// let reports = Suite::new(harness).size(Size::Quick).only("server::log::entries_come_as_written").run()?;
+    /// assert_eq!(reports[0].verdict.as_str(), "passed");
+    /// assert!(stores.lock().unwrap().is_empty());
+    /// # Ok::<(), longshore_core::Error>(())
+    /// ```
+    pub fn removing<F, R>(mut self, remove: F) -> Self
+    where
+        F: Fn(Site) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<()>> + Send + 'static,
+    {
+        self.removing = Some(Arc::new(move |site| remove(site).boxed()));
+        self
+    }
+
+    /// How the server behind the adapter is killed and started again. Without it `crash::of_the_server` is ignored.
+    pub fn killable(mut self, server: impl Killable) -> Self {
+        self.killable = Some(Arc::new(server));
+        self
     }
 
     /// The adapter's name.

@@ -24,19 +24,20 @@
 //! | [`harness`] | what an author tells the suite about an adapter |
 //! | [`case`](mod@case) | what a case is: its name, its rule, what it needs |
 //! | [`suite`] | runs cases and says what came of each |
+//! | [`verdict`] | what came of a case |
 //! | [`report`] | the outcome as a table, as JSON and as `JUnit` XML |
 //! | [`doctor`] | whether a store can hold data safely, answered in seconds |
 //! | `proxy` | breaks connections on demand, for adapters that speak HTTP (feature `network`) |
 //! | [`faults`] | wrappers whose calls fail as networks, servers and processes do |
+//! | [`simulation`] | random histories of several devices under faults, from a seed, with an oracle |
 //! | [`clock`] | the runtime that cases give to servers and clients: its waits take no time |
 //!
-//! The suite follows semantic versions: a case that is new in a minor release warns until the next one, and fails from then on
-//! ([`Case::mandatory_from`]).
+//! The suite follows semantic versions: a case that is new in a minor release warns until the next one, and fails from then on.
 
 pub mod case;
 mod cases;
 pub mod clock;
-pub mod context;
+mod context;
 #[cfg(feature = "crash")]
 mod crash;
 mod dice;
@@ -44,6 +45,7 @@ pub mod doctor;
 pub mod faults;
 pub mod harness;
 mod litter;
+mod pace;
 mod place;
 #[cfg(feature = "crash")]
 mod platform;
@@ -60,12 +62,10 @@ pub mod verdict;
 #[doc(inline)]
 pub use case::{Case, Group, Need, Rule, Size};
 #[doc(inline)]
-pub use context::Context;
-#[doc(inline)]
-pub use harness::{Harness, Scratch, Site};
+pub use harness::{Harness, Killable, Scratch, Site};
 #[doc(inline)]
 pub use suite::{CaseReport, Suite};
 #[cfg(feature = "trials")]
 pub use trials::run;
 #[doc(inline)]
-pub use verdict::{Failure, Verdict};
+pub use verdict::Verdict;

@@ -61,7 +61,11 @@ impl Response {
 
     fn bytes(&self) -> Vec<u8> {
         let when = self.retry_after.as_ref().map(|when| format!("Retry-After: {when}\r\n")).unwrap_or_default();
-        format!("HTTP/1.1 {} Planned\r\n{when}Content-Length: 0\r\nConnection: close\r\n\r\n", self.status).into_bytes()
+        format!(
+            "HTTP/1.1 {} Injected by the suite\r\n{when}Content-Length: 0\r\nConnection: close\r\n\r\n",
+            self.status
+        )
+        .into_bytes()
     }
 }
 

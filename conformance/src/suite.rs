@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
@@ -10,7 +11,8 @@ use longshore_core::{Capabilities, Error, ErrorKind, Folder, Result, Runtime as 
 use crate::case::{Case, Group, Size};
 use crate::cases;
 use crate::harness::{Harness, Scratch, Subject};
-use crate::runner::Run;
+use crate::pace::Pace;
+use crate::runner::{GRACE, Run};
 use crate::verdict::Verdict;
 
 /// How long a run waits for the store to open before its cases begin; each of them waits for itself.
@@ -41,6 +43,7 @@ pub struct Suite {
     seed: Option<u64>,
     only: Vec<String>,
     scratch: Option<tempfile::TempDir>,
+    opening: Duration,
 }
 
 /// What came of one case.
@@ -59,7 +62,14 @@ pub struct CaseReport {
 impl Suite {
     /// A run over this adapter.
     pub fn new(harness: Harness) -> Self {
-        Self { harness, size: Size::default(), seed: None, only: Vec::new(), scratch: None }
+        Self { harness, size: Size::default(), seed: None, only: Vec::new(), scratch: None, opening: OPENING }
+    }
+
+    /// How long the run waits for the store to open.
+    #[cfg(test)]
+    pub(crate) fn opening(mut self, limit: Duration) -> Self {
+        self.opening = limit;
+        self
     }
 
     /// How much to do.
@@ -86,6 +96,9 @@ impl Suite {
     }
 
     /// Runs the cases one after another. An error is about the run itself: a failed case is a report.
+    ///
+    /// It brings threads and runtimes of its own, and blocks its caller until the last case ended: also inside an asynchronous
+    /// runtime, where `tokio::task::spawn_blocking` keeps it from holding up other tasks.
     pub fn run(self) -> Result<Vec<CaseReport>> {
         self.run_with(|_| ())
     }
@@ -113,8 +126,10 @@ impl Suite {
         let seed = self.seed.map_or_else(random, Ok)?;
         let (harness, size) = (self.harness.clone(), self.size);
         let folder = Scratch::new(scratch.path().to_owned());
-        let claims = claims(&harness, folder.clone());
-        let run = Run { harness, scratch: folder, root, size, seed, claims };
+        let claims = claims(&harness, folder.clone(), self.opening);
+        let pace = Pace::new(harness.rate, Arc::new(TokioRuntime));
+        let alone = Arc::default();
+        let run = Run { harness, scratch: folder, root, size, seed, claims, pace, alone, grace: GRACE };
         self.scratch = Some(scratch);
         Ok(run)
     }
@@ -125,7 +140,7 @@ impl Suite {
 }
 
 /// What the storage guarantees, in its own words; unknown where it does not open, or not in time: then each case says so.
-fn claims(harness: &Harness, scratch: Scratch) -> Option<Capabilities> {
+fn claims(harness: &Harness, scratch: Scratch, limit: Duration) -> Option<Capabilities> {
     let Subject::Storage(open) = harness.subject.clone() else { return None };
     let (send, receive) = channel();
     let ask = move || {
@@ -138,7 +153,7 @@ fn claims(harness: &Harness, scratch: Scratch) -> Option<Capabilities> {
         // Nobody listens any more after the deadline; a panic is each case's to tell.
         drop(send.send(catch_unwind(AssertUnwindSafe(ask)).ok().flatten()));
     });
-    asking.ok().and_then(|_| receive.recv_timeout(OPENING).ok().flatten())
+    asking.ok().and_then(|_| receive.recv_timeout(limit).ok().flatten())
 }
 
 #[expect(clippy::disallowed_types, reason = "the report says how long a case took")]

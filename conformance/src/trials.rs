@@ -17,7 +17,7 @@ use crate::verdict::Verdict;
 /// | --- | --- |
 /// | `LONGSHORE_SIZE` | `quick`, `ci` (the default) or `full` |
 /// | `LONGSHORE_SEED` | the seed that a failure printed |
-/// | `LONGSHORE_REQUIRE` | groups, with commas between: the run fails if nothing was shown of one |
+/// | `LONGSHORE_REQUIRE` | groups, with commas between: the run fails if nothing was shown of one; not judged where the arguments left cases out |
 pub fn run(harness: Harness) -> ExitCode {
     #[cfg(feature = "crash")]
     crate::crash::act_if_child(&harness);
@@ -45,6 +45,11 @@ fn try_run(harness: Harness) -> Result<ExitCode, String> {
     let reports = reports.lock().unwrap_or_else(PoisonError::into_inner);
     for (group, count) in ignored_groups(&reports) {
         println!("nothing was shown of {group}: its {count} cases were ignored");
+    }
+    if !required.is_empty() && (arguments.list || conclusion.num_filtered_out > 0) {
+        // On standard error: other programs read what a listing says.
+        eprintln!("LONGSHORE_REQUIRE was not judged: the arguments left cases out");
+        return Ok(conclusion.exit_code());
     }
     let missing = unshown(&reports, &required);
     for group in &missing {

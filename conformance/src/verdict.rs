@@ -8,7 +8,7 @@ use crate::case::Rule;
 
 /// Why a case did not pass: what was seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
+pub(crate) struct Failure {
     seen: String,
     rule: Option<Rule>,
     ignored: bool,
@@ -16,24 +16,34 @@ pub struct Failure {
 
 impl Failure {
     /// A broken rule, and what was seen of it.
-    pub fn new(seen: impl Into<String>) -> Self {
+    pub(crate) fn new(seen: impl Into<String>) -> Self {
         Self { seen: seen.into(), rule: None, ignored: false }
     }
 
     /// Not a failure after all: the case cannot be run here, and why.
-    pub fn ignored(why: impl Into<String>) -> Self {
+    pub(crate) fn ignored(why: impl Into<String>) -> Self {
         Self { seen: why.into(), rule: None, ignored: true }
     }
 
     /// Names another rule than the case's own.
-    pub fn with_rule(mut self, rule: Rule) -> Self {
+    pub(crate) fn with_rule(mut self, rule: Rule) -> Self {
         self.rule = Some(rule);
         self
     }
 
     /// What was seen.
-    pub fn seen(&self) -> &str {
+    pub(crate) fn seen(&self) -> &str {
         &self.seen
+    }
+
+    pub(crate) fn is_ignored(&self) -> bool {
+        self.ignored
+    }
+
+    /// Adds what else was seen.
+    pub(crate) fn and(mut self, seen: &str) -> Self {
+        self.seen = format!("{}; {seen}", self.seen);
+        self
     }
 
     /// Says where it was seen.
@@ -67,6 +77,15 @@ impl From<Error> for Failure {
 }
 
 /// What came of a case.
+///
+/// ```
+/// use longshore_conformance::{Rule, Verdict};
+///
+/// let failed = Verdict::Failed { rule: Rule::Storage(3), seen: "two of 16 racers won".into() };
+/// assert!(failed.is_failed());
+/// assert!(!Verdict::Ignored("the store lives in this process only".into()).is_failed());
+/// assert_eq!(failed.as_str(), "failed");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// The rule was kept.

@@ -6,9 +6,12 @@
 #[path = "broken/wrong.rs"]
 mod wrong;
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
 use async_trait::async_trait;
-use longshore_conformance::{CaseReport, Harness, Size, Suite, Verdict};
-use longshore_core::{Error, ErrorKind, MemoryStorage, ObjectKey, Reply, Result};
+use longshore_conformance::{CaseReport, Harness, Site, Size, Suite, Verdict};
+use longshore_core::{Error, ErrorKind, MemoryStorage, ObjectKey, Reply, Result, Server, StoredServer};
 use wrong::Wrong;
 
 /// Both say what they saw, though the first of them failed.
@@ -61,4 +64,66 @@ fn litter_that_stays() {
     let reports = suite.only("storage::create::a_second_one_changes_nothing").run().unwrap();
     let Verdict::Failed { seen, .. } = &reports[0].verdict else { panic!("{reports:?}") };
     assert!(seen.contains("cannot be removed"), "{seen}");
+}
+
+/// Stores in memory, by name.
+type Stores = Arc<Mutex<BTreeMap<String, MemoryStorage>>>;
+
+fn server(stores: &Stores) -> Harness {
+    let stores = Arc::clone(stores);
+    let harness = Harness::server("server", move |site: Site| {
+        let store = stores.lock().unwrap().entry(site.store).or_default().clone();
+        async move { Ok(Arc::new(StoredServer::new(Arc::new(store), site.runtime, &site.domain)?) as Arc<dyn Server>) }
+    });
+    harness.in_this_process()
+}
+
+/// Those of a case that opens one, and of one that opens many.
+fn run_over(harness: Harness) -> Vec<CaseReport> {
+    let cases = ["server::log::entries_come_as_written", "interruption::server::a_reply_is_lost"];
+    cases.into_iter().fold(Suite::new(harness).size(Size::Quick).seed(1), Suite::only).run().unwrap()
+}
+
+#[test]
+fn every_store_that_was_opened_is_removed() {
+    let (stores, removed) = (Stores::default(), Arc::<Mutex<usize>>::default());
+    let (all, count) = (Arc::clone(&stores), Arc::clone(&removed));
+    let reports =
+        run_over(
+            server(&stores).removing(move |site: Site| {
+                let known = all.lock().unwrap().remove(&site.store).is_some();
+                *count.lock().unwrap() += 1;
+                async move {
+                    if known { Ok(()) } else { Err(Error::new(ErrorKind::Missing, "never opened, or removed twice")) }
+                }
+            }),
+        );
+    assert!(reports.len() == 2 && reports.iter().all(|report| report.verdict == Verdict::Passed), "{reports:?}");
+    assert!(stores.lock().unwrap().is_empty());
+    assert!(*removed.lock().unwrap() > 2);
+}
+
+#[test]
+fn without_a_hook_no_store_is_removed() {
+    let stores = Stores::default();
+    run_over(server(&stores));
+    assert!(!stores.lock().unwrap().is_empty());
+}
+
+#[test]
+fn a_hook_that_cannot_remove_says_so() {
+    let full = |_| async { Err(Error::new(ErrorKind::Denied, "the table may not be dropped")) };
+    let reports = run_over(server(&Stores::default()).removing(full));
+    let says = |seen: &&str| {
+        seen.starts_with("what the case left cannot be removed: the harness's hook `removing`, called for store ")
+            && seen.contains("failed: the table may not be dropped")
+    };
+    assert!(seen(&reports).iter().all(says), "{reports:?}");
+}
+
+#[test]
+fn a_hook_that_panics_says_so() {
+    let reports = run_over(server(&Stores::default()).removing(|_| async { panic!("no such table") }));
+    let says = |seen: &&str| seen.contains("hook `removing`") && seen.contains("panicked: no such table");
+    assert!(seen(&reports).iter().all(says), "{reports:?}");
 }

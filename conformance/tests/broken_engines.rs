@@ -5,20 +5,27 @@
 //! Each mistake is a process of its own: it is read once. `LONGSHORE_MATRIX=all` runs every case of the groups server, sync and
 //! interruption on every mistake, which takes many minutes, and shows who else notices.
 
+#[path = "broken/judge.rs"]
+mod judge;
+#[allow(dead_code, reason = "this test needs a part of it")]
+#[path = "broken/matrix.rs"]
+mod matrix;
 #[path = "broken_engines/named.rs"]
 mod named;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io::Read as _;
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use judge::{Cell, Judged};
 use libtest_mimic::{Arguments, Failed, Trial};
 use longshore_conformance::{Harness, Size, Suite};
 use longshore_core::sabotage::Mistake;
 use longshore_core::{MemoryStorage, Storage};
+use matrix::{Matrix, Row};
 use named::named;
 
 /// The cases that a child runs, with commas between; a process without this variable is the parent.
@@ -28,12 +35,10 @@ const LIMIT: Duration = Duration::from_secs(60);
 const SEED: u64 = 1;
 const GROUPS: [&str; 3] = ["server::", "sync::", "interruption::"];
 
-/// Which cases failed with which mistake; none of a mistake whose process hung.
-type Matrix = Arc<Mutex<BTreeMap<&'static str, Seen>>>;
-
+/// What the cases of one process saw.
 #[derive(Clone, Debug, Default)]
 struct Seen {
-    failed: BTreeMap<String, String>,
+    judged: Vec<Judged>,
     hung: bool,
 }
 
@@ -43,15 +48,15 @@ fn main() -> ExitCode {
     }
     let mut arguments = Arguments::from_args();
     arguments.test_threads = arguments.test_threads.or(Some(2));
-    let matrix = Matrix::default();
+    let matrix = Arc::<Mutex<Matrix>>::default();
     let mut trials: Vec<Trial> = Mistake::ALL.iter().map(|mistake| trial(*mistake, &matrix)).collect();
     trials.push(Trial::test("without-a-mistake", without_a_mistake));
     let conclusion = libtest_mimic::run(&arguments, trials);
-    print(&matrix.lock().unwrap_or_else(PoisonError::into_inner));
+    print(&mut matrix.lock().unwrap_or_else(PoisonError::into_inner));
     conclusion.exit_code()
 }
 
-/// Runs these cases and tells of each that failed.
+/// Runs these cases and says what came of each.
 fn child(cases: &str) -> ExitCode {
     let shared = MemoryStorage::new();
     let open = move |_| {
@@ -60,11 +65,7 @@ fn child(cases: &str) -> ExitCode {
     };
     let suite = Suite::new(Harness::storage("memory", open).in_this_process()).size(Size::Quick).seed(SEED);
     let suite = cases.split(',').fold(suite, Suite::only);
-    let ran = suite.run_with(|report| {
-        if let longshore_conformance::Verdict::Failed { seen, .. } = &report.verdict {
-            println!("failed\t{}\t{}", report.case.name(), seen.replace('\n', " "));
-        }
-    });
+    let ran = suite.run_with(|report| println!("{}", Judged::new(report).line()));
     if ran.is_ok_and(|reports| !reports.is_empty()) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
@@ -93,11 +94,10 @@ fn run(mistake: &str, cases: &str) -> Result<Seen, Failed> {
     if !hung && !status.success() {
         return Err(format!("the process did not run its cases: {status}").into());
     }
-    let lines = text.lines().filter_map(|line| line.strip_prefix("failed\t")?.split_once('\t'));
-    Ok(Seen { failed: lines.map(|(case, seen)| (case.to_owned(), seen.to_owned())).collect(), hung })
+    Ok(Seen { judged: text.lines().filter_map(Judged::parse).collect(), hung })
 }
 
-fn trial(mistake: Mistake, matrix: &Matrix) -> Trial {
+fn trial(mistake: Mistake, matrix: &Arc<Mutex<Matrix>>) -> Trial {
     let matrix = Arc::clone(matrix);
     Trial::test(mistake.name(), move || {
         let cases = if whole() { GROUPS.join(",") } else { named(mistake).join(",") };
@@ -105,14 +105,13 @@ fn trial(mistake: Mistake, matrix: &Matrix) -> Trial {
             return Err("no case is named for it".into());
         }
         let seen = run(mistake.name(), &cases)?;
-        matrix.lock().unwrap_or_else(PoisonError::into_inner).insert(mistake.name(), seen.clone());
-        let missed: Vec<&str> =
-            named(mistake).iter().copied().filter(|case| !seen.failed.contains_key(*case)).collect();
-        if seen.failed.is_empty() {
-            return Err("no case noticed it".into());
-        }
+        let hung = if seen.hung { " (stopped: a case hung)" } else { "" };
+        let name = format!("{}{hung}", mistake.name());
+        let row = Row { name, caught_by: named(mistake).to_vec(), judged: seen.judged };
         // A hang counts for nobody: it shows that something is wrong, and not what.
-        if missed.is_empty() { Ok(()) } else { Err(format!("not noticed by {}", missed.join(", ")).into()) }
+        let missed = row.missed();
+        matrix.lock().unwrap_or_else(PoisonError::into_inner).rows.push(row);
+        if missed.is_empty() { Ok(()) } else { Err(missed.join("\n").into()) }
     })
 }
 
@@ -123,7 +122,8 @@ fn without_a_mistake() -> Result<(), Failed> {
     if seen.hung {
         return Err("the cases hang without a mistake".into());
     }
-    if seen.failed.is_empty() { Ok(()) } else { Err(format!("failed without a mistake: {:?}", seen.failed).into()) }
+    let wrong: Vec<_> = seen.judged.iter().filter(|judged| judged.cell != Cell::Passed).collect();
+    if wrong.is_empty() { Ok(()) } else { Err(format!("without a mistake: {wrong:?}").into()) }
 }
 
 fn whole() -> bool {
@@ -134,12 +134,12 @@ fn limit() -> Duration {
     if whole() { LIMIT * 20 } else { LIMIT }
 }
 
-fn print(matrix: &BTreeMap<&'static str, Seen>) {
-    println!("mistake: who noticed, and what was seen");
-    for (mistake, seen) in matrix {
-        println!("{mistake}{}", if seen.hung { ": a case hung, and was stopped" } else { "" });
-        for (case, seen) in &seen.failed {
-            println!("    {case}: {}", seen.chars().take(160).collect::<String>());
-        }
+fn print(matrix: &mut Matrix) {
+    matrix.rows.sort_by(|one, other| one.name.cmp(&other.name));
+    for line in matrix.rows.iter().flat_map(Row::failures) {
+        println!("{}", line.chars().take(200).collect::<String>());
+    }
+    if !matrix.rows.is_empty() {
+        println!("{matrix}");
     }
 }

@@ -5,9 +5,9 @@
 
 mod broken;
 
-use broken::matrix::{Broken, run};
+use broken::runs::{Broken, run};
 use broken::{interrupted, storage, wrong};
-use longshore_conformance::Group;
+use longshore_conformance::{Group, Harness};
 
 /// What the table stands for; a group whose broken servers come is added here.
 const GROUPS: &[Group] = &[Group::Storage];
@@ -25,8 +25,18 @@ fn every_broken_server_is_caught_and_every_case_catches_one() {
 fn the_server_that_they_are_made_from_is_right() {
     let sound = Broken { name: "sound", only: "storage::", harness: wrong::sound, caught_by: &[] };
     let matrix = run(&[sound]);
-    let seen = matrix.seen(0);
+    let seen = matrix.rows[0].failures();
     assert!(seen.is_empty(), "{}", seen.join("\n"));
+}
+
+/// A panic, a hang or litter shows that something is wrong, and not what: it counts for no case.
+#[test]
+fn who_only_panics_is_not_caught() {
+    const CASES: &[&str] = &["storage::delete::of_a_missing_object_succeeds"];
+    let harness = || Harness::storage("panics", |_| async { panic!("no such luck") }).in_this_process();
+    let panics = Broken { name: "panics", only: CASES[0], harness, caught_by: CASES };
+    let complaints = run(&[panics]).complaints(&[]);
+    assert!(complaints.len() == 1 && complaints[0].contains("Beside panicked"), "{complaints:?}");
 }
 
 /// The same broken storages under an engine whose calls fail.

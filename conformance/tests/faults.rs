@@ -282,3 +282,19 @@ async fn nothing_waits() {
     unknown(&bench.create().await.unwrap_err());
     assert!(TokioRuntime.now().since(before) < SLOW);
 }
+
+/// An author who reads of a broken connection in a failure must not look for it in the adapter.
+#[tokio::test]
+async fn every_error_that_is_injected_says_so() {
+    let mut told = 0;
+    for fault in Fault::ALL.into_iter().filter(|fault| !matches!(fault, Fault::Die(_))) {
+        let (creating, reading) = (next(fault), next(fault));
+        reading.memory.create(&key(), body()).await.unwrap();
+        for error in [creating.create().await.err(), reading.get().await.err()].into_iter().flatten() {
+            assert!(error.to_string().contains("a fault that the suite injected"), "{fault:?}: {error}");
+            told += 1;
+        }
+    }
+    // Sent not, lost, cut, overdue twice and refused, for each of both calls; and a create that lands late.
+    assert_eq!(told, 13);
+}

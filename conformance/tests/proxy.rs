@@ -116,3 +116,11 @@ async fn a_held_request_ends_when_it_is_released() {
     stream.read_exact(&mut answer).await.unwrap();
     assert_eq!(seen.lock().unwrap().as_slice(), [b"0123456789"]);
 }
+
+/// Who reads the answer in a failure must not look for its cause in the server.
+#[tokio::test]
+async fn an_answer_of_the_proxy_says_whose_it_is() {
+    let (answer, _) = meet(Cut::Refuse(Response::new(503))).await;
+    let answer = String::from_utf8(answer.unwrap()).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 503 Injected by the suite\r\n"), "{answer}");
+}

@@ -61,7 +61,9 @@ impl fmt::Display for SendFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = match self.kind {
             FailureKind::Connect => "the server cannot be reached",
-            FailureKind::Certificate => "the server's certificate is not trusted; if it is your own, give its CA certificate",
+            FailureKind::Certificate => {
+                "the server's certificate is not trusted; if it is your own, give its CA certificate"
+            }
             FailureKind::Tls => "no TLS connection; is this an http address, or a port for plain text?",
             FailureKind::Idle => "the connection stood still",
             FailureKind::OverBudget => "the request took longer than its budget",

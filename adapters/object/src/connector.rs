@@ -184,7 +184,15 @@ mod tests {
     fn a_code_is_read_from_xml_only() {
         let xml = br#"<?xml version="1.0"?><Error xmlns="x"><Code> SlowDown </Code><Message>Code</Message></Error>"#;
         assert_eq!(code(xml).as_deref(), Some("SlowDown"));
-        for other in ["", "<html><body>Code", "<Code></Code>", "<Code>a b</Code>", "<Error><Code", "\u{0}\u{1}", "<Code>\u{1b}[2J</Code>"] {
+        for other in [
+            "",
+            "<html><body>Code",
+            "<Code></Code>",
+            "<Code>a b</Code>",
+            "<Error><Code",
+            "\u{0}\u{1}",
+            "<Code>\u{1b}[2J</Code>",
+        ] {
             assert_eq!(code(other.as_bytes()), None, "{other:?}");
         }
     }

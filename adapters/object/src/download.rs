@@ -45,8 +45,14 @@ async fn part(
     let (result, seen) = Exchange::watch(store.get_opts(&path, options)).await;
     let result = result.map_err(|error| meaning(error, seen))?;
     if result.range != range || result.meta.size != size {
-        return Err(Error::new(ErrorKind::Unavailable, "the server sent another range of the object, or of another object")
-            .with_expected(format_args!("{range:?} of {size}"), format_args!("{:?} of {}", result.range, result.meta.size)));
+        return Err(Error::new(
+            ErrorKind::Unavailable,
+            "the server sent another range of the object, or of another object",
+        )
+        .with_expected(
+            format_args!("{range:?} of {size}"),
+            format_args!("{:?} of {}", result.range, result.meta.size),
+        ));
     }
     result.into_stream().map_err(broken).try_collect().await
 }

@@ -42,7 +42,9 @@ fn of_code(code: &str, answered: &Answered) -> Option<Error> {
         "ExpiredToken" | "TokenRefreshRequired" => error(Denied, "the session token has expired; get new credentials"),
         "InvalidToken" | "InvalidClientTokenId" => error(Denied, "the server does not know the session token"),
         "InvalidAccessKeyId" => error(Denied, "the server does not know the access key"),
-        "SignatureDoesNotMatch" => error(Denied, "the signature does not match: is the secret key right, and the region?"),
+        "SignatureDoesNotMatch" => {
+            error(Denied, "the signature does not match: is the secret key right, and the region?")
+        }
         "RequestTimeTooSkewed" | "RequestExpired" => {
             let message = "this machine's clock is too far from the server's for its signatures; set it right";
             let error = Error::new(Denied, message);
@@ -57,9 +59,11 @@ fn of_code(code: &str, answered: &Answered) -> Option<Error> {
         "NotImplemented" | "MethodNotAllowed" => {
             error(Unsupported, "the server does not know this request: it may lack conditional writes")
         }
-        "QuotaExceeded" | "XMinioStorageFull" | "InsufficientStorage" | "StorageFull" | "XMinioAdminBucketQuotaExceeded" => {
-            error(Full, "the server has no room left")
-        }
+        "QuotaExceeded"
+        | "XMinioStorageFull"
+        | "InsufficientStorage"
+        | "StorageFull"
+        | "XMinioAdminBucketQuotaExceeded" => error(Full, "the server has no room left"),
         "EntityTooLarge" => error(Invalid, "the server takes no object this large"),
         "RequestTimeout" | "IncompleteBody" | "BadDigest" | "XAmzContentSHA256Mismatch" => {
             error(Unavailable, "the object did not arrive whole")
@@ -151,7 +155,9 @@ mod tests {
         assert_eq!(meaning_of(403, "AccessDenied"), (ErrorKind::Denied, Outcome::NotApplied));
         assert_eq!(meaning_of(404, "NoSuchBucket"), (ErrorKind::Missing, Outcome::NotApplied));
         assert_eq!(meaning_of(507, ""), (ErrorKind::Full, Outcome::Unknown));
-        for (status, code) in [(500, "InternalError"), (502, ""), (503, "SlowDown"), (409, ""), (412, ""), (200, ""), (429, "")] {
+        for (status, code) in
+            [(500, "InternalError"), (502, ""), (503, "SlowDown"), (409, ""), (412, ""), (200, ""), (429, "")]
+        {
             assert_eq!(meaning_of(status, code), (ErrorKind::Unavailable, Outcome::Unknown), "{status} {code}");
         }
     }

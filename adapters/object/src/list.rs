@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use futures::stream::TryStreamExt;
 use longshore_core::{Folder, Listing, ObjectKey};
+use object_store::ObjectStore;
 use object_store::list::{PaginatedListOptions, PaginatedListStore};
 use object_store::path::Path;
-use object_store::ObjectStore;
 
 /// One page from a store that gives pages; from any other the whole folder, for which it reads all that lies below.
 ///
@@ -42,7 +42,8 @@ pub(crate) async fn page(
         collect(&mut names, folder, objects.chain(page.result.common_prefixes));
         page_token = page.page_token;
         let complete = page_token.is_none();
-        let last = names.last().is_some_and(|last| !last.contains('-') && after.is_none_or(|after| last.as_str() > after));
+        let last =
+            names.last().is_some_and(|last| !last.contains('-') && after.is_none_or(|after| last.as_str() > after));
         if complete || last {
             return Ok(listing(names, after, !complete));
         }

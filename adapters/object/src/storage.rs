@@ -13,7 +13,8 @@ use longshore_core::{
 use object_store::list::PaginatedListStore;
 use object_store::path::Path;
 use object_store::{
-    Attributes, GetOptions, GetRange, ObjectStore, ObjectStoreExt as _, PutMode, PutMultipartOptions, PutOptions, PutPayload,
+    Attributes, GetOptions, GetRange, ObjectStore, ObjectStoreExt as _, PutMode, PutMultipartOptions, PutOptions,
+    PutPayload,
 };
 
 use crate::download;
@@ -169,7 +170,8 @@ fn nothing_of(size: u64) -> Object {
 fn is_missing(error: &object_store::Error, seen: Option<&Seen>) -> bool {
     match seen {
         Some(Seen::Answered(answered)) => {
-            answered.status == 404 && matches!(answered.code.as_deref(), None | Some("NoSuchKey" | "NotFound" | "BlobNotFound"))
+            answered.status == 404
+                && matches!(answered.code.as_deref(), None | Some("NoSuchKey" | "NotFound" | "BlobNotFound"))
         }
         Some(Seen::Failed(_)) => false,
         None => matches!(error, object_store::Error::NotFound { .. }),
@@ -181,7 +183,9 @@ fn decided(error: object_store::Error, seen: Option<Seen>) -> Result<Created> {
     match (&error, &seen) {
         // 304 is what some servers say to a write instead of 412; 409 with this code is Azure's 412.
         (_, Some(Seen::Answered(Answered { status: 304 | 412, .. }))) => Ok(Created::Exists),
-        (_, Some(Seen::Answered(answered))) if answered.code.as_deref() == Some("BlobAlreadyExists") => Ok(Created::Exists),
+        (_, Some(Seen::Answered(answered))) if answered.code.as_deref() == Some("BlobAlreadyExists") => {
+            Ok(Created::Exists)
+        }
         (_, Some(Seen::Answered(answered))) => Err(of_answer(answered)),
         (object_store::Error::AlreadyExists { .. }, None) => Ok(Created::Exists),
         _ => Err(meaning(error, seen)),
@@ -198,7 +202,8 @@ impl Storage for ObjectStorage {
         if !key.is_record() {
             return Err(self.invalid("a created-once object is the file `data` of its own folder", "create", key));
         }
-        let options = PutOptions { mode: PutMode::Create, attributes: self.attributes.clone(), ..PutOptions::default() };
+        let options =
+            PutOptions { mode: PutMode::Create, attributes: self.attributes.clone(), ..PutOptions::default() };
         let path = self.path(key);
         let call = self.store.put_opts(&path, PutPayload::from_bytes(bytes), options);
         let (result, seen) = Exchange::watch(call).await;
@@ -218,7 +223,8 @@ impl Storage for ObjectStorage {
         let send = async {
             let stream = payload.into_stream();
             if len > ONE_REQUEST {
-                let options = PutMultipartOptions { attributes: self.attributes.clone(), ..PutMultipartOptions::default() };
+                let options =
+                    PutMultipartOptions { attributes: self.attributes.clone(), ..PutMultipartOptions::default() };
                 return upload::in_parts(&*self.store, &path, len, options, stream).await;
             }
             let bytes = upload::gather(stream)

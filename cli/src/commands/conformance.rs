@@ -165,12 +165,13 @@ mod tests {
     use std::time::Duration;
 
     use longshore::MemoryStorage;
-    use longshore_conformance::{Case, Rule};
+    use longshore_conformance::Rule;
 
     use super::*;
 
-    fn report(name: &'static str, group: Group, verdict: Verdict) -> CaseReport {
-        let case = Case::new(name, group, Rule::Storage(1), |_| Box::pin(async { Ok(()) }));
+    /// A report of a case of this group: the first, the second, and so on.
+    fn report(group: Group, at: usize, verdict: Verdict) -> CaseReport {
+        let case = Suite::cases().into_iter().filter(|case| case.group() == group).nth(at).unwrap();
         CaseReport { case, verdict, took: Duration::ZERO, seed: 7 }
     }
 
@@ -181,34 +182,38 @@ mod tests {
     #[test]
     fn failures_come_first_and_what_was_not_shown_last() {
         let reports = [
-            report("network::x", Group::Network, Verdict::Ignored("no proxy".into())),
-            report("storage::a", Group::Storage, failed("two\u{1b}[2J\nlines")),
-            report("storage::b", Group::Storage, Verdict::Passed),
-            report("sync::c", Group::Sync, failed("lost")),
+            report(Group::Crash, 0, Verdict::Ignored("no process".into())),
+            report(Group::Storage, 0, failed("two\u{1b}[2J\nlines")),
+            report(Group::Storage, 1, Verdict::Passed),
+            report(Group::Sync, 0, failed("lost")),
         ];
+        let [_, first, _, last] = &reports;
+        let (first, last) = (first.case.name(), last.case.name());
         let lines = closing("file:///it's here", Size::Full, &reports);
         assert_eq!(
             lines,
             [
-                r"storage::a: two\u{1b}[2J\nlines",
-                r"replay: longshore conformance 'file:///it'\''s here' --only storage::a --seed 7 --full",
-                "sync::c: lost",
-                r"replay: longshore conformance 'file:///it'\''s here' --only sync::c --seed 7 --full",
-                "nothing was shown of network: its 1 cases were ignored",
+                format!(r"{first}: two\u{{1b}}[2J\nlines"),
+                format!(r"replay: longshore conformance 'file:///it'\''s here' --only {first} --seed 7 --full"),
+                format!("{last}: lost"),
+                format!(r"replay: longshore conformance 'file:///it'\''s here' --only {last} --seed 7 --full"),
+                "nothing was shown of crash: its 1 cases were ignored".to_owned(),
             ]
         );
     }
 
     #[test]
     fn a_replay_has_the_size_of_the_run() {
-        let line = |size| replay("file:///s", size, &report("storage::a", Group::Storage, failed("x")));
-        assert_eq!(line(Size::Quick), "longshore conformance file:///s --only storage::a --seed 7 --quick");
-        assert_eq!(line(Size::Ci), "longshore conformance file:///s --only storage::a --seed 7");
+        let report = report(Group::Storage, 0, failed("x"));
+        let line = |size| replay("file:///s", size, &report);
+        let plain = format!("longshore conformance file:///s --only {} --seed 7", report.case.name());
+        assert_eq!(line(Size::Quick), format!("{plain} --quick"));
+        assert_eq!(line(Size::Ci), plain);
     }
 
     #[test]
     fn every_group_that_was_not_shown_is_named() {
-        let reports = [report("storage::a", Group::Storage, Verdict::Passed)];
+        let reports = [report(Group::Storage, 0, Verdict::Passed)];
         let failure = finish("file:///s", &reports, &[Group::Crash, Group::Storage, Group::Network]).unwrap_err();
         assert!(failure.to_string().contains("nothing was shown of crash, nor of network;"), "{failure}");
     }

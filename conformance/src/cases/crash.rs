@@ -1,21 +1,32 @@
-//! Processes that are killed.
+//! Processes that are killed: those of the adapter, and the server behind it.
 
 #[cfg(feature = "crash")]
 mod course;
+mod of_the_server;
 #[cfg(feature = "crash")]
 mod rounds;
+
+use std::time::Duration;
 
 use futures::future::FutureExt as _;
 
 use crate::case::{Case, Group, Need, Rule};
 #[cfg(not(feature = "crash"))]
-use crate::{Context, Failure};
+use crate::{context::Context, verdict::Failure};
+
+/// Servers take their time to start, and this one is started again and again.
+const STARTING: Duration = Duration::from_secs(600);
 
 pub(super) fn cases() -> Vec<Case> {
     vec![
         case("crash::in_the_middle_of_a_push", Rule::Invariant(3), |cx| in_a_push(cx).boxed()),
         case("crash::in_the_middle_of_a_pull", Rule::Invariant(5), |cx| in_a_pull(cx).boxed()),
         case("crash::with_the_lease", Rule::Invariant(9), |cx| with_the_lease(cx).boxed()),
+        Case::new("crash::of_the_server", Group::Crash, Rule::Invariant(2), |cx| {
+            of_the_server::of_the_server(cx).boxed()
+        })
+        .needs(&[Need::Killable])
+        .deadline(STARTING),
     ]
 }
 

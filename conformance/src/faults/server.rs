@@ -90,7 +90,7 @@ impl Server for FaultServer {
     async fn segment(&self, segment: &SegmentRef) -> Result<Vec<Change>> {
         let fault = self.plan.begin("segment", segment.name.clone()).await;
         if fault == Some(Fault::Stale) {
-            return Err(Error::new(ErrorKind::Corrupt, "the segment is not there").with_key(&segment.name));
+            return Err(Error::new(ErrorKind::Corrupt, injected!("the segment is not there")).with_key(&segment.name));
         }
         let send = |server: Arc<dyn Server>, segment: SegmentRef| -> Sent<_> {
             async move { server.segment(&segment).await }.boxed()

@@ -11,7 +11,7 @@ use longshore_core::{
 
 use super::broken;
 use super::hooked::hooked;
-use crate::broken::matrix::Broken;
+use crate::broken::runs::Broken;
 use crate::broken::wrong::{Wrong, pause, server};
 
 pub(crate) fn table() -> Vec<Broken> {

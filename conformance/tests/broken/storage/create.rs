@@ -6,7 +6,7 @@ use longshore_core::{Created, Error, ErrorKind, Folder, MemoryStorage, ObjectKey
 
 use super::broken;
 use super::creator::{Indexed, Locking, Reserving, Retrying, Wary};
-use crate::broken::matrix::Broken;
+use crate::broken::runs::Broken;
 use crate::broken::wrong::{Wrong, client, listed, overwrite, pause, reply, server, stored};
 
 pub(crate) fn table() -> Vec<Broken> {

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use longshore_core::{Error, ErrorKind, Folder, Listing, MemoryStorage, ObjectKey, Reply, Result, Storage as _};
 
 use super::broken;
-use crate::broken::matrix::Broken;
+use crate::broken::runs::Broken;
 use crate::broken::wrong::{Wrong, listed, overwrite, pause, reply, server, stored};
 
 pub(crate) fn table() -> Vec<Broken> {

@@ -5,7 +5,7 @@ use longshore_core::{Error, ErrorKind};
 use super::broken;
 use super::folder::{Beginning, Deep, ObjectsOnly};
 use super::hooked::{Page, hooked, later};
-use crate::broken::matrix::Broken;
+use crate::broken::runs::Broken;
 use crate::broken::wrong::server;
 
 /// How many names a page has.

@@ -15,7 +15,7 @@ mod root;
 mod stale;
 mod uploader;
 
-use super::matrix::Broken;
+use super::runs::Broken;
 use longshore_conformance::Harness;
 
 /// All of them.

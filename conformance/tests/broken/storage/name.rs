@@ -4,7 +4,7 @@ use longshore_core::{Error, ErrorKind};
 
 use super::broken;
 use super::hooked::hooked;
-use crate::broken::matrix::Broken;
+use crate::broken::runs::Broken;
 
 pub(crate) fn table() -> Vec<Broken> {
     vec![

@@ -8,7 +8,7 @@ use longshore_core::{Error, ErrorKind, MemoryStorage, ObjectKey, Payload, Reply,
 use super::broken;
 use super::hooked::hooked;
 use super::uploader::{Forgetful, Lazy, Listed};
-use crate::broken::matrix::Broken;
+use crate::broken::runs::Broken;
 use crate::broken::wrong::{Wrong, collect, overwrite, pause, server, stored};
 
 pub(crate) fn table() -> Vec<Broken> {

@@ -7,7 +7,7 @@ use longshore_core::{ByteRange, Error, ErrorKind, Result};
 
 use super::broken;
 use super::hooked::{Found, cut, hooked};
-use crate::broken::matrix::Broken;
+use crate::broken::runs::Broken;
 
 pub(crate) fn table() -> Vec<Broken> {
     let mut table = ranges();

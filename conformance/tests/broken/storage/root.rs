@@ -11,7 +11,7 @@ use longshore_core::{
 };
 
 use super::broken;
-use crate::broken::matrix::Broken;
+use crate::broken::runs::Broken;
 use crate::broken::wrong::{Refusing, memory};
 
 const READERS: &str = "storage::root::a_missing_one_is_an_error_to_readers";

@@ -11,7 +11,7 @@ use longshore_core::{
 
 use super::broken;
 use super::hooked::cut;
-use crate::broken::matrix::Broken;
+use crate::broken::runs::Broken;
 use crate::broken::wrong::{Wrong, client, collect, object, overwrite, reply, server, stored};
 
 pub(crate) fn table() -> Vec<Broken> {

@@ -1,0 +1,68 @@
+//! Who caught a mistake, and who only failed beside it: one judge for every test that shows what the suite catches.
+
+use longshore_conformance::{CaseReport, Verdict};
+
+/// What a case made of something broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cell {
+    /// It saw nothing.
+    Passed,
+    /// It failed by what it saw.
+    Caught,
+    /// It was not run.
+    Ignored,
+    /// It failed, but not by what it looks for: it hung, it panicked, or only its place could not be cleaned.
+    Beside,
+}
+
+/// What one case made of something broken, and what it saw.
+#[derive(Clone, Debug)]
+pub(crate) struct Judged {
+    pub(crate) case: String,
+    pub(crate) cell: Cell,
+    /// Why it failed, or was not run.
+    pub(crate) seen: String,
+}
+
+/// How a failure begins that tells nothing about the rule of its case.
+const BESIDE: [&str; 7] = [
+    "hangs",
+    "panicked",
+    "what the case left cannot be removed",
+    "it was cancelled",
+    "no thread could be started",
+    "no runtime could be started",
+    "no child process",
+];
+/// What a line begins with by which a child process tells its parent of a case.
+const SAYS: &str = "judged";
+
+impl Judged {
+    pub(crate) fn new(report: &CaseReport) -> Self {
+        let (cell, seen) = match &report.verdict {
+            Verdict::Passed => (Cell::Passed, ""),
+            Verdict::Ignored(why) => (Cell::Ignored, why.as_str()),
+            Verdict::Failed { seen, .. } | Verdict::Warned { seen, .. } => (judge(seen), seen.as_str()),
+        };
+        Self { case: report.case.name().to_owned(), cell, seen: seen.to_owned() }
+    }
+
+    /// As a child process says it, in one line.
+    #[allow(dead_code, reason = "of the tests whose mistakes are processes")]
+    pub(crate) fn line(&self) -> String {
+        format!("{SAYS}\t{}\t{:?}\t{}", self.case, self.cell, self.seen.replace(['\n', '\t'], " "))
+    }
+
+    /// What a child process said, if it did.
+    #[allow(dead_code, reason = "of the tests whose mistakes are processes")]
+    pub(crate) fn parse(line: &str) -> Option<Self> {
+        let mut parts = line.split('\t').skip_while(|part| *part != SAYS).skip(1);
+        let (case, cell, seen) = (parts.next()?.to_owned(), parts.next()?, parts.next()?.to_owned());
+        let cells = [Cell::Passed, Cell::Caught, Cell::Ignored, Cell::Beside];
+        Some(Self { case, cell: cells.into_iter().find(|known| format!("{known:?}") == cell)?, seen })
+    }
+}
+
+fn judge(seen: &str) -> Cell {
+    if BESIDE.iter().any(|beside| seen.starts_with(beside)) { Cell::Beside } else { Cell::Caught }
+}
