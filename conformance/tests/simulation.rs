@@ -45,7 +45,9 @@ fn a_thousand_histories_break_nothing_and_meet_everything() {
     std::thread::scope(|scope| {
         let start = |seeds| scope.spawn(move || live(&Simulation::new(seeds)));
         let running: Vec<_> = parts(HISTORIES).into_iter().map(start).collect();
-        running.into_iter().for_each(|part| coverage.add(&part.join().unwrap()));
+        for part in running {
+            coverage.add(&part.join().unwrap());
+        }
     });
     let rare: Vec<_> = coverage.expected().filter(|(_, count)| *count < OFTEN).collect();
     assert!(rare.is_empty(), "too rare in {HISTORIES} histories: {rare:?}\n{coverage}");
