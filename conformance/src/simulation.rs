@@ -1,7 +1,7 @@
 //! Many devices, many days, dice for everything: histories drawn from seeds, lived in virtual time over a storage in memory that
 //! fails in every way, and judged at every step.
 //!
-//! A history is 4 to 6 devices that write, delete, sync beside each other, answer conflicts or leave them, restart, reboot, sleep,
+//! A history is 2 to 6 devices, as usual 4 to 6, that write, delete, sync beside each other, answer conflicts or leave them, restart, reboot, sleep,
 //! are copied and restored from backups, with clocks that are off and drift. Its calls are lost before or after they take effect,
 //! cut, late, delivered twice, answered from the past, slow, or refused; its processes die at any of them. After each sync the
 //! replica is held against the log and against what its app wrote; at the end nothing fails any more, everybody syncs until it
@@ -56,6 +56,7 @@
 //! ```
 
 mod app;
+mod arguments;
 mod coverage;
 mod fault;
 mod heal;
@@ -76,6 +77,7 @@ mod world;
 mod wrong;
 
 pub use crate::dice::Dice;
+pub use arguments::Arguments;
 pub use coverage::Coverage;
 
 use std::fmt;
@@ -86,27 +88,33 @@ use bytes::Bytes;
 use longshore_core::{Answer, Conflict, Document, Error, MemoryStorage, Storage};
 
 use self::history::History;
-use self::world::{Setting, live};
+use self::world::{Lived, Setting, live};
 use crate::case::Rule;
 
+/// A history in which fewer faults happened than this goes on.
+const LEAST_FAULTS: u64 = 10;
+/// How often a history may go on.
+const MORE: usize = 8;
+
 /// How large a history is.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Options {
     /// The fewest and the most devices at its beginning, from 1 to 6; copies of devices come on top, up to 6 in all.
     pub clients: (usize, usize),
     /// What each device does, in steps.
     pub operations: usize,
-    /// How many faults are planned.
+    /// How many faults are planned. Not every one meets its call: a history goes on until ten happened, or as many as were planned if
+    /// that is fewer.
     pub faults: usize,
     /// How often a failing history is lived again to make it smaller.
     pub tries: usize,
 }
 
 impl Default for Options {
-    /// 4 or 5 devices, 50 steps each, 16 faults.
+    /// 4 to 6 devices, 50 steps each, 16 faults.
     fn default() -> Self {
-        Self { clients: (4, 5), operations: 50, faults: 16, tries: 600 }
+        Self { clients: (4, 6), operations: 50, faults: 16, tries: 600 }
     }
 }
 
@@ -187,36 +195,51 @@ impl Simulation {
 
     /// Lives the histories one after another, up to the first that fails, and makes that one smaller.
     pub fn run(&self) -> Report {
-        self.run_with(|_| ())
+        self.run_with(|_, _| ())
     }
 
-    /// As [`run`](Self::run), and tells each seed when its history has ended.
-    pub fn run_with(&self, mut tell: impl FnMut(u64)) -> Report {
+    /// As [`run`](Self::run), and tells each seed when its history has ended, with what that came by.
+    pub fn run_with(&self, mut tell: impl FnMut(u64, &Coverage)) -> Report {
         let mut report = Report { lived: 0, coverage: Coverage::default(), failure: None };
         for seed in self.seeds.clone() {
-            let history = History::draw(seed, &self.options);
-            let lived = live(&history, &self.setting, false);
+            let (history, lived) = self.live(seed, false);
             report.lived += 1;
             report.coverage.add(&lived.coverage);
             if let Some(broken) = lived.broken {
                 report.failure = Some(self.explain(history, broken));
                 return report;
             }
-            tell(seed);
+            tell(seed, &lived.coverage);
         }
         report
     }
 
     /// Every storage call of a seed's history and every step, a line each: the same each time.
     pub fn trace(&self, seed: u64) -> Vec<String> {
-        live(&History::draw(seed, &self.options), &self.setting, true).trace
+        self.live(seed, true).1.trace
+    }
+
+    /// A seed's history, and what came of it. One that met too few faults is lived once more, from its beginning, with more to it.
+    fn live(&self, seed: u64, traced: bool) -> (History, Lived) {
+        let mut history = History::draw(seed, &self.options);
+        let mut lived = live(&history, &self.setting, traced);
+        let least = LEAST_FAULTS.min(self.options.faults as u64);
+        for _ in 0..MORE {
+            if lived.broken.is_some() || lived.coverage.faults() >= least {
+                break;
+            }
+            history.go_on(&self.options);
+            lived = live(&history, &self.setting, traced);
+        }
+        (history, lived)
     }
 
     fn explain(&self, history: History, broken: Broken) -> Failure {
         let seed = history.seed;
         let before = history.size();
         let (history, broken) = shrink::shrink(history, broken, &self.setting, self.options.tries);
-        Failure { seed, rule: broken.rule, seen: broken.seen, history: history.lines(), size: (history.size(), before) }
+        let (options, size) = (self.options.clone(), (history.size(), before));
+        Failure { seed, options, rule: broken.rule, seen: broken.seen, history: history.lines(), size }
     }
 }
 
@@ -251,6 +274,8 @@ impl Report {
 pub struct Failure {
     /// The seed.
     pub seed: u64,
+    /// How large its history was to be.
+    pub options: Options,
     /// The rule.
     pub rule: Rule,
     /// What was seen.
@@ -263,14 +288,11 @@ pub struct Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { seed, rule, seen, size: (size, before), .. } = self;
+        let Self { seed, options, rule, seen, size: (size, before), .. } = self;
         writeln!(f, "seed {seed} breaks {rule}")?;
         writeln!(f, "seen: {seen}")?;
-        let end = seed + 1;
-        writeln!(
-            f,
-            "replay: cargo run --release -p longshore-conformance --example simulate -- --seeds {seed}..{end} --trace"
-        )?;
+        let replay = Arguments { options: options.clone(), trace: true, ..Arguments::new(*seed..seed + 1) };
+        writeln!(f, "replay: cargo run --release -p longshore-conformance --example simulate -- {replay}")?;
         writeln!(f, "the smallest history found ({size} steps and faults of {before}):")?;
         self.history.iter().try_for_each(|line| writeln!(f, "  {line}"))
     }

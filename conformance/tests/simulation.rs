@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use async_trait::async_trait;
 use bytes::Bytes;
 use longshore_conformance::Rule;
-use longshore_conformance::simulation::{Coverage, Options, Simulation};
+use longshore_conformance::simulation::{Arguments, Coverage, Options, Simulation};
 use longshore_core::{
     Answer, ByteRange, Capabilities, Created, Folder, Listing, MemoryStorage, Object, ObjectKey, Payload, Reply,
     Result, Storage,
@@ -18,6 +18,20 @@ use longshore_core::{
 const HISTORIES: u64 = 1000;
 /// How often each must be met in a thousand histories.
 const OFTEN: u64 = 20;
+
+/// The least of each history.
+const FAULTS: u64 = 10;
+const STEPS: u64 = 4 * 50;
+
+/// Every history breaks nothing, is long enough and meets enough faults. What they came by.
+fn live(simulation: &Simulation) -> Coverage {
+    let report = simulation.run_with(|seed, met| {
+        assert!(met.faults() >= FAULTS, "the history of seed {seed} met {} faults:\n{met}", met.faults());
+        assert!(met.steps() >= STEPS, "the history of seed {seed} has {} steps", met.steps());
+    });
+    assert!(report.passed(), "{}", report.failure.unwrap());
+    report.coverage
+}
 
 /// As many parts of the seeds as there are cores, side by side.
 fn parts(seeds: u64) -> Vec<Range<u64>> {
@@ -29,17 +43,27 @@ fn parts(seeds: u64) -> Vec<Range<u64>> {
 fn a_thousand_histories_break_nothing_and_meet_everything() {
     let mut coverage = Coverage::default();
     std::thread::scope(|scope| {
-        let live = |seeds| scope.spawn(move || Simulation::new(seeds).run());
-        let running: Vec<_> = parts(HISTORIES).into_iter().map(live).collect();
+        let start = |seeds| scope.spawn(move || live(&Simulation::new(seeds)));
+        let running: Vec<_> = parts(HISTORIES).into_iter().map(start).collect();
         for part in running {
-            let report = part.join().unwrap();
-            assert!(report.passed(), "{}", report.failure.unwrap());
-            coverage.add(&report.coverage);
+            coverage.add(&part.join().unwrap());
         }
     });
     let rare: Vec<_> = coverage.expected().filter(|(_, count)| *count < OFTEN).collect();
     assert!(rare.is_empty(), "too rare in {HISTORIES} histories: {rare:?}\n{coverage}");
-    assert!(coverage.faults() >= 10 * HISTORIES, "ten faults a history: {}", coverage.faults());
+}
+
+#[test]
+fn fewer_and_more_devices_break_nothing() {
+    for (clients, operations) in [(2, 100), (3, 67), (6, 50)] {
+        live(&Simulation::new(5000..5025).options(Options::default().clients(clients, clients).operations(operations)));
+    }
+}
+
+/// Of ten planned faults hardly ever all happen.
+#[test]
+fn a_history_goes_on_until_it_met_ten_faults() {
+    live(&Simulation::new(0..20).options(Options::default().operations(50).faults(10)));
 }
 
 #[test]
@@ -116,6 +140,10 @@ impl Storage for Broken {
     }
 }
 
+fn broken(defect: Defect, every: u64) -> impl Fn(MemoryStorage) -> Arc<dyn Storage> {
+    move |inner| Arc::new(Broken { inner, defect, every, calls: AtomicU64::new(0) })
+}
+
 #[test]
 fn a_broken_storage_is_found_and_its_history_is_made_small() {
     let cases = [
@@ -125,14 +153,41 @@ fn a_broken_storage_is_found_and_its_history_is_made_small() {
         (Defect::ListShowsNothing, 1),
     ];
     for (defect, every) in cases {
-        let broken =
-            move |inner| Arc::new(Broken { inner, defect, every, calls: AtomicU64::new(0) }) as Arc<dyn Storage>;
-        let report = Simulation::new(0..20).options(Options::default().tries(300)).storage(broken).run();
+        let options = Options::default().tries(300);
+        let report = Simulation::new(0..20).options(options).storage(broken(defect, every)).run();
         let failure = report.failure.unwrap_or_else(|| panic!("{defect:?} passed {} histories", report.lived));
         println!("{defect:?}: {failure}");
         let (smallest, drawn) = failure.size;
         assert!(smallest * 5 <= drawn, "{defect:?} was hardly made smaller: {failure}");
-        assert!(failure.to_string().contains(&format!("--seeds {}..{}", failure.seed, failure.seed + 1)));
+    }
+}
+
+/// The words of a failure's replay command, as the program gets them.
+fn replay(failure: &str) -> Arguments {
+    let line = failure.lines().find_map(|line| line.strip_prefix("replay: ")).unwrap();
+    let (program, words) = line.split_once(" -- ").unwrap();
+    assert_eq!(program, "cargo run --release -p longshore-conformance --example simulate");
+    Arguments::parse(words.split(' ')).unwrap()
+}
+
+/// Each setting changes what is drawn, so each must be in the line.
+#[test]
+fn a_replay_line_gives_the_same_failure() {
+    let usual = Options::default().tries(20);
+    let unusual = [
+        usual.clone(),
+        usual.clone().clients(2, 3),
+        usual.clone().operations(31),
+        usual.clone().faults(25),
+        usual.clients(6, 6).operations(20).faults(4).tries(40),
+    ];
+    for options in unusual {
+        let run =
+            |simulation: Simulation| simulation.storage(broken(Defect::WriteForgotten, 40)).run().failure.unwrap();
+        let failure = run(Simulation::new(0..20).options(options)).to_string();
+        let arguments = replay(&failure);
+        assert!(arguments.trace);
+        assert_eq!(run(arguments.simulation()).to_string(), failure);
     }
 }
 

@@ -3,6 +3,7 @@
 //! Decoding is total: any bytes give a value or `Corrupt` (or `Unsupported`, from a newer version), within bounded memory.
 
 mod changes;
+mod contexts;
 mod frame;
 mod layout;
 mod record;

@@ -4,9 +4,16 @@
 
 mod support;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use longshore_core::{ErrorKind, Held, Lease, LockPolicy, LockRequest, Locked};
+use async_trait::async_trait;
+use longshore_core::{
+    DomainName, ErrorKind, Held, Job, Lease, LockPolicy, LockRequest, Locked, MemoryStorage, Result, Runtime, Server,
+    StoreOptions, StoredServer, Ticks,
+};
+use support::sim::Sim;
 use support::{Device, World, verdict};
 
 const TTL: Duration = Duration::from_secs(30);
@@ -159,4 +166,59 @@ fn a_renewal_that_is_sent_again_counts_from_its_first_time() {
     world.sim.advance(Duration::from_millis(1));
     let second = granted(lock(&world, &b, &LockRequest::new("y").with_sighting(Some(seen))));
     assert!(again.expired(world.sim.runtime().now()), "{again:?} overlaps {second:?}");
+}
+
+/// A machine that falls asleep for a day right after it looked at its clock.
+#[derive(Debug)]
+struct Drowsy {
+    sim: Sim,
+    falls_asleep: AtomicBool,
+}
+
+#[async_trait]
+impl Runtime for Drowsy {
+    fn now(&self) -> Ticks {
+        let now = self.sim.now();
+        if self.falls_asleep.swap(false, Ordering::Relaxed) {
+            self.sim.advance(Duration::from_secs(86_400));
+        }
+        now
+    }
+
+    fn boot(&self) -> String {
+        self.sim.boot()
+    }
+
+    fn wall(&self) -> u64 {
+        self.sim.wall()
+    }
+
+    fn random(&self, bytes: &mut [u8]) -> Result<()> {
+        self.sim.random(bytes)
+    }
+
+    async fn sleep(&self, time: Duration) {
+        self.sim.sleep(time).await;
+    }
+
+    fn offload(&self, job: Job) {
+        self.sim.offload(job);
+    }
+}
+
+/// Within that day others took the lease, renewed it, and trimmed the number that this one is about to create. It gets it, and must
+/// not believe that it holds the lease.
+#[test]
+fn a_renewal_counts_from_the_look_at_the_clock() {
+    let sim = Sim::new(9);
+    let drowsy = Arc::new(Drowsy { sim: sim.clone(), falls_asleep: AtomicBool::new(false) });
+    let runtime: Arc<dyn Runtime> = Arc::clone(&drowsy) as _;
+    let server = StoredServer::new(Arc::new(MemoryStorage::new()), runtime, &DomainName::default()).unwrap();
+    sim.run(server.initialize(&StoreOptions::default()), || false).unwrap().unwrap();
+    let request = LockRequest::new("x").with_ttl(TTL);
+    let lease = granted(sim.run(server.lock(&request), || false).unwrap().unwrap());
+    drowsy.falls_asleep.store(true, Ordering::Relaxed);
+    let renewed = sim.run(server.renew(&lease), || false).unwrap().unwrap();
+    assert!(!drowsy.falls_asleep.load(Ordering::Relaxed));
+    assert!(renewed.expired(sim.now()), "{renewed:?} would overlap another's");
 }

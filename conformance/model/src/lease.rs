@@ -28,6 +28,10 @@ rules! {
     list_after_late_reply,
     /// A holder's time counts from before it sent the create (else: from the reply).
     time_from_before_sending,
+    /// A holder looks at its own clock before it renews, and does not after its time.
+    renewed_in_time_only,
+    /// The time of a renewal counts from that look (else: from before it is sent, which may be long after).
+    renewal_counts_from_the_look,
     /// A renewal is created at the own token + 1 (else: at the highest + 1).
     renew_at_own_plus_one,
     /// So is a release.

@@ -13,7 +13,8 @@ const LIMIT: usize = 3_000_000;
 type Removal = (&'static [&'static str], Config, &'static str);
 
 /// Rules that can be removed alone without a counterexample within the bounds, and why.
-const COVERED: &[(&str, &str)] = &[];
+const COVERED: &[(&str, &str)] =
+    &[("renew_at_own_plus_one", "a holder that is in time has the highest number: nobody could take the next")];
 
 const NONE: Budget = Budget { ticks: 0, crashes: 0, lost: 0, late: 0, trims: 0, renewals: 0, sleeps: 0 };
 
@@ -28,9 +29,9 @@ fn three(tokens: u8, budget: Budget) -> Config {
 #[test]
 fn two_processes() {
     let late = Budget { ticks: 2, lost: 1, late: 1, renewals: 1, ..NONE };
-    holds("2 processes, unknown, late, renewals", &two(4, late), 500_000);
+    holds("2 processes, unknown, late, renewals", &two(4, late), 400_000);
     let crash = Budget { ticks: 3, crashes: 1, lost: 1, trims: 1, ..NONE };
-    holds("2 processes, crash, unknown, trimming", &two(3, crash), 800_000);
+    holds("2 processes, crash, unknown, trimming", &two(3, crash), 750_000);
     let copies = Budget { ticks: 2, crashes: 1, lost: 1, late: 1, ..NONE };
     holds("2 copies of one replica", &Config { copies: true, ..two(3, copies) }, 400_000);
 }
@@ -38,16 +39,16 @@ fn two_processes() {
 #[test]
 fn three_processes() {
     let plain = Budget { ticks: 3, trims: 1, ..NONE };
-    holds("3 processes, trimming", &three(2, plain), 450_000);
+    holds("3 processes, trimming", &three(2, plain), 350_000);
     let late = Budget { ticks: 2, lost: 1, late: 1, ..NONE };
-    holds("3 processes, unknown, late", &three(2, late), 450_000);
+    holds("3 processes, unknown, late", &three(2, late), 400_000);
 }
 
 #[test]
 fn larger_bounds() {
     if full() {
-        let all = Budget { ticks: 4, crashes: 1, lost: 2, late: 1, trims: 2, renewals: 2, ..NONE };
-        holds("2 processes, everything", &two(5, all), 1_000_000);
+        let all = Budget { ticks: 3, crashes: 1, lost: 1, trims: 2, renewals: 2, ..NONE };
+        holds("2 processes, crash, unknown, trimming, renewals", &two(4, all), 8_000_000);
     }
 }
 
@@ -56,13 +57,17 @@ fn removals() -> Vec<Removal> {
     let plain = two(4, Budget { ticks: 2, renewals: 1, ..NONE });
     let sleeps = two(3, Budget { ticks: 2, sleeps: 2, ..NONE });
     let copies = Config { copies: true, ..plain };
+    let sleeper = two(3, Budget { ticks: 3, trims: 2, renewals: 2, ..NONE });
     let echo = two(3, Budget { ticks: 2, lost: 1, ..NONE });
     vec![
         (&["highest_is_kept"], trims, "I7"),
         (&["found_by_list"], trims, "I7"),
         (&["list_after_late_reply"], trims, "I7"),
         (&["time_from_before_sending"], plain, "I7"),
+        (&["renewed_in_time_only"], sleeper, "I7"),
+        (&["renewal_counts_from_the_look"], sleeper, "I7"),
         (&["renew_at_own_plus_one"], plain, "I7"),
+        (&["renew_at_own_plus_one", "renewed_in_time_only"], plain, "I7"),
         (&["release_at_own_plus_one"], plain, "I7"),
         (&["nonce_per_grant"], copies, "I7"),
         (&["exists_is_read_back"], echo, "I7"),

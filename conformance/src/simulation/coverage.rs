@@ -6,6 +6,9 @@ use std::sync::{Arc, Mutex};
 
 use super::time::lock;
 
+/// A device did something.
+pub(super) const STEP: &str = "step";
+
 /// How often each fault fired and each way out was taken.
 ///
 /// ```
@@ -116,6 +119,11 @@ impl Coverage {
     /// How many faults fired.
     pub fn faults(&self) -> u64 {
         Self::FAULTS.iter().map(|name| self.of(name)).sum()
+    }
+
+    /// How many steps devices took.
+    pub fn steps(&self) -> u64 {
+        self.of(STEP)
     }
 
     /// Adds another's counts.

@@ -122,17 +122,23 @@ struct Mood {
     large: bool,
 }
 
+impl Mood {
+    fn draw(dice: &mut Dice) -> Self {
+        Self {
+            hurry: [0, 50, 95][dice.index(3)],
+            second_domain: dice.chance(20),
+            common: dice.chance(30),
+            large: dice.chance(8),
+        }
+    }
+}
+
 impl History {
     pub(super) fn draw(seed: u64, options: &Options) -> Self {
         let mut dice = Dice::new(mix(&[seed, 1]));
         let first = dice.between(options.clients.0 as u64, options.clients.1 as u64);
         let copies = u64::from(first < 6 && dice.chance(40));
-        let mood = Mood {
-            hurry: [0, 50, 95][dice.index(3)],
-            second_domain: dice.chance(20),
-            common: dice.chance(30),
-            large: dice.chance(8),
-        };
+        let mood = Mood::draw(&mut dice);
         let mut history = Self {
             seed,
             timed: dice.chance(60),
@@ -153,13 +159,26 @@ impl History {
             }
             history.clients.push(Client { policy, clocks, script });
         }
-        history.plan_faults(&mut dice, options.faults);
+        history.plan_faults(&mut dice, options.faults, 0);
         history
     }
 
-    fn plan_faults(&mut self, dice: &mut Dice, count: usize) {
-        let places: Vec<(usize, usize)> =
-            self.clients.iter().enumerate().flat_map(|(client, c)| c.calls(client)).collect();
+    /// Gives it more: each device does something more, and as many faults are planned for that as were for all before.
+    pub(super) fn go_on(&mut self, options: &Options) {
+        let mut dice = Dice::new(mix(&[self.seed, 2, self.size() as u64]));
+        let mood = Mood::draw(&mut dice);
+        let from = self.clients.iter().map(|client| client.script.len()).max().unwrap_or(0);
+        for client in &mut self.clients {
+            let more = from + options.operations.div_ceil(5) - client.script.len();
+            client.script.extend((0..more).map(|_| Step::draw(&mut dice, &mood)));
+        }
+        self.plan_faults(&mut dice, options.faults, from);
+    }
+
+    /// Plans so many faults for the steps from there on.
+    fn plan_faults(&mut self, dice: &mut Dice, count: usize, from: usize) {
+        let calls = self.clients.iter().enumerate().flat_map(|(client, c)| c.calls(client));
+        let places: Vec<(usize, usize)> = calls.filter(|(_, step)| *step >= from).collect();
         for _ in 0..if places.is_empty() { 0 } else { count } {
             let (client, step) = places[dice.index(places.len())];
             self.clients[client].script[step].faults.push(Planned::draw(dice));

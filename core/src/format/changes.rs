@@ -114,8 +114,8 @@ pub(crate) struct SealedSegment {
 }
 
 impl Batcher {
-    pub(crate) fn new() -> Result<Self> {
-        Ok(Self { packer: Packer::new()?, headers: Vec::new(), names: 0, inline: Some(Vec::new()) })
+    pub(crate) fn new() -> Self {
+        Self { packer: Packer::default(), headers: Vec::new(), names: 0, inline: Some(Vec::new()) }
     }
 
     pub(crate) fn push(&mut self, change: Change) -> Result<()> {
@@ -183,7 +183,7 @@ mod tests {
     #[test]
     fn a_nearly_full_segment_is_closed_before_a_large_document() {
         let put = |id: &str, len: usize| Change::put(Document::new(id, vec![0; len]).unwrap());
-        let mut batcher = Batcher::new().unwrap();
+        let mut batcher = Batcher::new();
         let large = put("large", 1 << 20);
         assert!(batcher.has_room_for(&large), "a new one takes any");
         let nearly = usize::try_from(MAX_RAW).unwrap() - 1;

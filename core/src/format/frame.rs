@@ -1,13 +1,14 @@
 //! The frame around every object: 64 bytes that say what follows, then a JSON header and bodies, compressed together.
 
 use std::fmt;
-use std::io::{self, Read};
+use std::io;
 
 use bytes::{Bytes, BytesMut};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::FORMAT_VERSION;
+use super::contexts;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::Hash;
 use crate::sabotage::{Mistake, on};
@@ -16,11 +17,8 @@ use crate::sabotage::{Mistake, on};
 const MAGIC: [u8; 8] = [0x89, b'L', b'S', b'H', 0x0d, 0x0a, 0x1a, 0x0a];
 const PREFIX: usize = 64;
 const COMPRESSED: u8 = 0b0000_0001;
-const LEVEL: i32 = 3;
 /// Body bytes that are compressed together.
 const PIECE: usize = 2 << 20;
-/// The largest window a reader grants: 8 MiB. Writers at our level use 2 MiB at most.
-const WINDOW_LOG_MAX: u32 = 23;
 
 /// What an object is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,7 +96,7 @@ pub struct Frame {
 impl Frame {
     /// The stored bytes of an object.
     pub fn encode(kind: Kind, header: &impl Serialize, bodies: &[&[u8]]) -> Result<Bytes> {
-        let mut packer = Packer::new()?;
+        let mut packer = Packer::default();
         for body in bodies {
             packer.write(body)?;
         }
@@ -219,19 +217,14 @@ impl Prefix {
 ///
 /// The header is one zstd frame; the bodies follow in frames of [`PIECE`] bytes each. A decoder sees one stream. Whole pieces are
 /// compressed at once, which is much faster than a stream of small writes.
+#[derive(Default)]
 pub(super) struct Packer {
-    compressor: zstd::bulk::Compressor<'static>,
     piece: Vec<u8>,
     packed: Vec<u8>,
     raw_len: u64,
 }
 
 impl Packer {
-    pub(super) fn new() -> Result<Self> {
-        let compressor = zstd::bulk::Compressor::new(LEVEL).map_err(internal)?;
-        Ok(Self { compressor, piece: Vec::new(), packed: Vec::new(), raw_len: 0 })
-    }
-
     pub(super) fn write(&mut self, mut body: &[u8]) -> Result<()> {
         self.raw_len += body.len() as u64;
         while self.piece.len() + body.len() >= PIECE {
@@ -247,7 +240,7 @@ impl Packer {
     /// Compresses what was held back.
     pub(super) fn flush(&mut self) -> Result<()> {
         if !self.piece.is_empty() {
-            self.packed.extend(self.compressor.compress(&self.piece).map_err(internal)?);
+            self.packed.extend(contexts::compress(&self.piece).map_err(internal)?);
             self.piece.clear();
         }
         Ok(())
@@ -268,7 +261,7 @@ impl Packer {
         let json = serde_json::to_vec(header).map_err(|error| internal(io::Error::other(error)))?;
         self.flush()?;
         let bodies = self.packed;
-        let head = self.compressor.compress(&json).map_err(internal)?;
+        let head = contexts::compress(&json).map_err(internal)?;
         let raw_len = self.raw_len + json.len() as u64;
         let header_len = u32::try_from(json.len()).map_err(|_| too_large())?;
         if raw_len > kind.max_raw() {
@@ -299,12 +292,8 @@ fn checksum<'a>(prefix: &[u8], parts: impl IntoIterator<Item = &'a (impl AsRef<[
 /// At most `raw_len` bytes. Memory grows with what really comes out, not with what was declared.
 fn decompress(payload: &[u8], raw_len: u64) -> Result<Vec<u8>> {
     let unreadable = |error: io::Error| corrupt("its compression is damaged").with_source(error);
-    let mut decoder = zstd::stream::read::Decoder::with_buffer(payload).map_err(unreadable)?;
-    decoder.window_log_max(WINDOW_LOG_MAX).map_err(unreadable)?;
     let likely = raw_len.min(payload.len() as u64 * 8 + 1);
-    let mut raw = Vec::with_capacity(usize::try_from(likely).unwrap_or(0));
-    decoder.take(raw_len.saturating_add(1)).read_to_end(&mut raw).map_err(unreadable)?;
-    Ok(raw)
+    contexts::decompress(payload, raw_len.saturating_add(1), usize::try_from(likely).unwrap_or(0)).map_err(unreadable)
 }
 
 fn array<const N: usize>(bytes: &[u8]) -> [u8; N] {

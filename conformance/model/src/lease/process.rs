@@ -18,7 +18,7 @@ pub struct Process {
     pub deadline: u8,
     /// When it first sent the create, on its own clock.
     pub sent: Option<u8>,
-    /// When it last listed the records, on its own clock.
+    /// When it last listed the records to take the lease, on its own clock.
     pub listed: u8,
     /// The record that it watches.
     pub watched: u8,
@@ -214,7 +214,7 @@ impl Config {
             return (format!("has released with {number}"), world.with(which, Process::let_go));
         }
         let late = at - process.listed >= AGE && self.rules.list_after_late_reply;
-        if late && world.highest() != number {
+        if purpose == Purpose::Take && late && world.highest() != number {
             return (format!("lists again: {number} is not the highest"), world.with(which, Process::let_go));
         }
         let from = process.sent.filter(|_| self.rules.time_from_before_sending).unwrap_or(clock);
@@ -237,8 +237,9 @@ impl Config {
         let go = |world: &World, purpose: Purpose, at_own: bool| {
             let token = if at_own { process.token } else { world.highest() } + 1;
             let next = world.with(which, |it| {
-                (it.token, it.sent, it.listed) = (token, None, clock);
-                it.holding = purpose == Purpose::Renew;
+                let renews = purpose == Purpose::Renew;
+                it.sent = Some(clock).filter(|_| renews && self.rules.renewal_counts_from_the_look);
+                (it.token, it.listed, it.holding) = (token, 0, renews);
                 it.step = Step::Create { purpose, again: false };
             });
             self.within(token, world, next)
@@ -246,7 +247,8 @@ impl Config {
         if clock >= process.deadline {
             out.add(|| format!("{me} stops: its time is up"), world.with(which, Process::let_go));
         }
-        if let Some(next) = world.spend(|left| &mut left.renewals) {
+        let in_time = clock < process.deadline || !self.rules.renewed_in_time_only;
+        if let Some(next) = world.spend(|left| &mut left.renewals).filter(|_| in_time) {
             let next = go(&next, Purpose::Renew, self.rules.renew_at_own_plus_one);
             out.add(|| format!("{me} wants to renew {}", process.token), next);
         }

@@ -36,7 +36,7 @@ pub(super) async fn lock(wire: &Wire, layout: &Layout, request: &LockRequest) ->
         let token = highest.map_or(Ok(FencingToken::FIRST), |record| record.token.next())?;
         let (kind, purpose) = (LeaseKind::Grant, request.purpose.as_str());
         let grant = Record { token, nonce, kind, ttl: request.ttl, purpose, before: None };
-        if let Some(until) = grant.create(wire, layout).await?
+        if let Some(until) = grant.create(wire, layout, wire.runtime().now()).await?
             && in_time(wire, layout, listed, token).await?
         {
             return Ok(Locked::Granted(grant.lease(until)));
@@ -46,14 +46,16 @@ pub(super) async fn lock(wire: &Wire, layout: &Layout, request: &LockRequest) ->
 }
 
 pub(super) async fn renew(wire: &Wire, layout: &Layout, lease: &Lease) -> Result<Lease> {
-    if lease.expired(wire.runtime().now()) && !on(Mistake::ExpiredLeaseRenewed) {
+    // The new time counts from this look at the clock: a machine that sleeps right after it may find the next number used and trimmed.
+    let now = wire.runtime().now();
+    if lease.expired(now) && !on(Mistake::ExpiredLeaseRenewed) {
         return Err(fenced("renew", lease));
     }
     let mut record = Record { kind: LeaseKind::Renew, ..Record::after(lease)? };
     if on(Mistake::RenewedAtAnyNumber) {
         record.token = records::newest(wire, &layout.leases()?).await?.unwrap_or(lease.token).next()?;
     }
-    let until = record.create(wire, layout).await?.ok_or_else(|| fenced("renew", lease))?;
+    let until = record.create(wire, layout, now).await?.ok_or_else(|| fenced("renew", lease))?;
     Ok(record.lease(until))
 }
 
@@ -66,7 +68,7 @@ pub(super) async fn unlock(wire: &Wire, layout: &Layout, lease: &Lease) -> Resul
         return wire.delete(&layout.lease(lease.token)?).await.map(drop);
     }
     let record = Record { kind: LeaseKind::Release, ..Record::after(lease)? };
-    record.create(wire, layout).await?.map(drop).ok_or_else(|| fenced("unlock", lease))
+    record.create(wire, layout, wire.runtime().now()).await?.map(drop).ok_or_else(|| fenced("unlock", lease))
 }
 
 struct Record<'a> {
@@ -86,8 +88,8 @@ impl<'a> Record<'a> {
         Ok(Self { token, nonce: lease.nonce, kind, ttl: lease.ttl, purpose: &lease.purpose, before })
     }
 
-    /// Until when it counts, from before it was sent; `None` if the number is another's.
-    async fn create(&self, wire: &Wire, layout: &Layout) -> Result<Option<Ticks>> {
+    /// Until when it counts, from a moment before it is sent; `None` if the number is another's.
+    async fn create(&self, wire: &Wire, layout: &Layout, from: Ticks) -> Result<Option<Ticks>> {
         let key = layout.lease(self.token)?;
         let header = LeaseHeader {
             key: key.to_string(),
@@ -98,11 +100,10 @@ impl<'a> Record<'a> {
             purpose: self.purpose.to_owned(),
         };
         let bytes = encode_record(Kind::Lease, &header, &[])?;
-        let sent = wire.runtime().now();
         match records::create(wire, &key, &bytes).await?.value {
-            Fate::Mine => Ok(Some(sent.after(self.ttl))),
+            Fate::Mine => Ok(Some(from.after(self.ttl))),
             // A renewal that is found may be an earlier call's, whose reply never came: others have waited since then. (I7)
-            Fate::Found => Ok(Some(self.before.unwrap_or_else(|| sent.after(self.ttl)))),
+            Fate::Found => Ok(Some(self.before.unwrap_or_else(|| from.after(self.ttl)))),
             Fate::Another | Fate::Hidden => Ok(None),
         }
     }

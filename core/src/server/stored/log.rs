@@ -109,7 +109,7 @@ pub(super) async fn stage(wire: &Wire, layout: &Layout, checkpoint: u64, changes
     let mut changes = changes.fuse();
     let mut segments = Vec::new();
     let mut uploads = stream::FuturesOrdered::new();
-    let mut batcher = Batcher::new()?;
+    let mut batcher = Batcher::new();
     let mut chunk = next_chunk(&mut changes).await?;
     while !chunk.is_empty() {
         let packing = async { compute(wire.runtime(), move || pack(batcher, chunk)).await? };
@@ -159,11 +159,11 @@ fn pack(mut open: Batcher, chunk: Vec<Change>) -> Result<Packed> {
     let mut full = Vec::new();
     for change in chunk {
         if !open.has_room_for(&change) {
-            full.push(std::mem::replace(&mut open, Batcher::new()?));
+            full.push(std::mem::replace(&mut open, Batcher::new()));
         }
         open.push(change)?;
         if open.is_full() {
-            full.push(std::mem::replace(&mut open, Batcher::new()?));
+            full.push(std::mem::replace(&mut open, Batcher::new()));
         }
     }
     Ok(Packed { full, open })
