@@ -143,6 +143,10 @@ pub enum Need {
     VirtualTime,
     /// A server that can be killed ([`Harness::killable`](crate::Harness::killable)). No other case runs beside one that needs it.
     Killable,
+    /// An opener of clients that reach the server through a proxy
+    #[cfg_attr(feature = "network", doc = "([`Harness::over_network`](crate::Harness::over_network)).")]
+    #[cfg_attr(not(feature = "network"), doc = "(`Harness::over_network`, with the feature `network`).")]
+    Network,
 }
 
 /// How much a run does.

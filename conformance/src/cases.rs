@@ -2,6 +2,7 @@
 
 mod crash;
 mod interruption;
+mod network;
 mod oracle;
 mod server;
 mod storage;
@@ -11,5 +12,5 @@ use crate::case::Case;
 
 /// All cases, in the order in which they run.
 pub(crate) fn all() -> Vec<Case> {
-    [storage::cases(), server::cases(), sync::cases(), interruption::cases(), crash::cases()].concat()
+    [storage::cases(), server::cases(), sync::cases(), interruption::cases(), crash::cases(), network::cases()].concat()
 }

@@ -36,6 +36,9 @@ pub(crate) struct Context {
     pub(crate) pace: Arc<Pace>,
     /// The stores that this case opened, of a harness that opens servers.
     pub(crate) opened: Arc<Mutex<BTreeSet<String>>>,
+    /// Where clients find the server, if not at its own address.
+    #[cfg(feature = "network")]
+    pub(crate) via: Option<std::net::SocketAddr>,
 }
 
 impl Context {
@@ -70,6 +73,12 @@ impl Context {
         Self { slot: self.next.fetch_add(1, Ordering::SeqCst), clock: VirtualClock::new(), ..self.clone() }
     }
 
+    /// The same place, reached through the proxy at this address.
+    #[cfg(feature = "network")]
+    pub(crate) fn via(&self, proxy: std::net::SocketAddr) -> Self {
+        Self { via: Some(proxy), ..self.clone() }
+    }
+
     /// A new, independent client of this case's place.
     pub(crate) async fn storage(&self) -> Result<Arc<dyn Storage>, Failure> {
         Ok(Arc::new(Prefixed::new(self.outer().await?, self.prefix()?)))
@@ -77,6 +86,10 @@ impl Context {
 
     /// The store itself, without a prefix.
     pub(crate) async fn outer(&self) -> Result<Arc<dyn Storage>, Failure> {
+        #[cfg(feature = "network")]
+        if let (Some(proxy), Some(network)) = (self.via, &self.harness.network) {
+            return Ok(self.pace.storage((network.open)(self.scratch.clone(), proxy).await?));
+        }
         match &self.harness.subject {
             Subject::Storage(open) => Ok(self.pace.storage(open(self.scratch.clone()).await?)),
             Subject::Server(_) => Err(Failure::ignored("the adapter is a server, with no storage to look at")),

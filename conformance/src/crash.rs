@@ -119,6 +119,8 @@ impl Order {
             clock: VirtualClock::new(),
             pace: Pace::new(harness.rate, Arc::new(TokioRuntime)),
             opened: Arc::default(),
+            #[cfg(feature = "network")]
+            via: None,
         })
     }
 }

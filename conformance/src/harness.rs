@@ -1,6 +1,8 @@
 //! What an author tells the suite about an adapter.
 
 use std::fmt;
+#[cfg(feature = "network")]
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -90,6 +92,17 @@ pub(crate) type OpenServer = Arc<dyn Fn(Site) -> BoxFuture<'static, Result<Arc<d
 
 pub(crate) type RemoveStore = Arc<dyn Fn(Site) -> BoxFuture<'static, Result<()>> + Send + Sync>;
 
+#[cfg(feature = "network")]
+type OpenVia = Arc<dyn Fn(Scratch, SocketAddr) -> BoxFuture<'static, Result<Arc<dyn Storage>>> + Send + Sync>;
+
+/// How clients reach the server through a proxy.
+#[cfg(feature = "network")]
+#[derive(Clone)]
+pub(crate) struct Network {
+    pub(crate) server: SocketAddr,
+    pub(crate) open: OpenVia,
+}
+
 #[derive(Clone)]
 pub(crate) enum Subject {
     Storage(OpenStorage),
@@ -116,6 +129,8 @@ pub struct Harness {
     pub(crate) rate: Option<u32>,
     pub(crate) removing: Option<RemoveStore>,
     pub(crate) killable: Option<Arc<dyn Killable>>,
+    #[cfg(feature = "network")]
+    pub(crate) network: Option<Network>,
 }
 
 impl Harness {
@@ -149,6 +164,8 @@ impl Harness {
             rate: None,
             removing: None,
             killable: None,
+            #[cfg(feature = "network")]
+            network: None,
         }
     }
 
@@ -266,6 +283,40 @@ impl Harness {
     /// How the server behind the adapter is killed and started again. Without it `crash::of_the_server` is ignored.
     pub fn killable(mut self, server: impl Killable) -> Self {
         self.killable = Some(Arc::new(server));
+        self
+    }
+
+    /// How to open a client whose requests go to another address than the server's own: there the suite listens, passes them on
+    /// to `server`, and breaks connections as networks do. Without it the group `network` is ignored. Feature `network`.
+    ///
+    /// - The client speaks plain HTTP/1.1: within TLS, the suite could not tell where a request begins.
+    /// - It opens the same store as the other clients of this harness.
+    /// - Its idle timeout is **at most 1 s**, so that `network::stalled` can wait for it. Nothing else may be set otherwise than for
+    ///   users, least of all retries.
+    ///
+    /// ```no_run
+    /// use std::net::SocketAddr;
+    /// use std::sync::Arc;
+    ///
+    /// use longshore_conformance::{Harness, Scratch};
+    /// use longshore_core::{Result, Storage};
+    ///
+    /// # fn client(_: SocketAddr, _: std::time::Duration) -> Result<Arc<dyn Storage>> { unimplemented!() }
+    /// async fn open_via(_: Scratch, address: SocketAddr) -> Result<Arc<dyn Storage>> {
+    ///     client(address, std::time::Duration::from_millis(500))
+    /// }
+    ///
+    /// # let harness: Harness = unimplemented!();
+    /// let harness = harness.over_network(SocketAddr::from(([127, 0, 0, 1], 9000)), open_via);
+    /// ```
+    #[cfg(feature = "network")]
+    pub fn over_network<F, R>(mut self, server: SocketAddr, open: F) -> Self
+    where
+        F: Fn(Scratch, SocketAddr) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<Arc<dyn Storage>>> + Send + 'static,
+    {
+        let open: OpenVia = Arc::new(move |scratch, address| open(scratch, address).boxed());
+        self.network = Some(Network { server, open });
         self
     }
 

@@ -102,6 +102,8 @@ impl Run {
             clock: VirtualClock::new(),
             pace: Arc::clone(&self.pace),
             opened: Arc::default(),
+            #[cfg(feature = "network")]
+            via: None,
         }
     }
 
@@ -123,12 +125,27 @@ impl Run {
                 Some("the harness has no wrong credentials: this store asks for none, or none were given")
             }
             Need::Killable if harness.killable.is_none() => Some("the harness does not say how its server is killed"),
+            Need::Network => self.lacks_network(),
             Need::OtherProcess if !harness.other_process => Some("the store lives in this process only"),
             Need::VirtualTime if harness.real_time && self.size < Size::Full => {
                 Some("the server has a clock of its own, and the case waits for it: run it in full size")
             }
             _ => None,
         }
+    }
+}
+
+impl Run {
+    #[cfg(feature = "network")]
+    fn lacks_network(&self) -> Option<&'static str> {
+        let lacks = self.harness.network.is_none();
+        lacks.then_some("the harness does not say how a client reaches its server through a proxy")
+    }
+
+    #[cfg(not(feature = "network"))]
+    #[expect(clippy::unused_self, reason = "with the feature it asks the harness")]
+    fn lacks_network(&self) -> Option<&'static str> {
+        Some("the suite was built without the feature `network`")
     }
 }
 

@@ -20,6 +20,11 @@ mod unseen;
 mod verdict;
 mod yielding;
 
+#[cfg(feature = "network")]
+pub(super) use device::{Device, Fleet};
+#[cfg(feature = "network")]
+pub(super) use verdict::sound;
+
 use crate::case::Case;
 
 pub(super) fn cases() -> Vec<Case> {

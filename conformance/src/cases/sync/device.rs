@@ -29,14 +29,20 @@ pub(super) struct Book {
 
 /// All devices of one user, at one place.
 #[derive(Clone, Debug)]
-pub(super) struct Fleet {
+pub(in crate::cases) struct Fleet {
     pub(super) cx: Context,
     book: Arc<Mutex<Book>>,
 }
 
 impl Fleet {
-    pub(super) fn new(cx: &Context) -> Self {
+    pub(in crate::cases) fn new(cx: &Context) -> Self {
         Self { cx: cx.clone(), book: Arc::default() }
+    }
+
+    /// The same devices' fleet, whose next ones reach the server through the proxy at this address.
+    #[cfg(feature = "network")]
+    pub(in crate::cases) fn via(&self, proxy: std::net::SocketAddr) -> Self {
+        Self { cx: self.cx.via(proxy), book: Arc::clone(&self.book) }
     }
 
     pub(super) fn book(&self) -> MutexGuard<'_, Book> {
@@ -44,7 +50,7 @@ impl Fleet {
     }
 
     /// A new device.
-    pub(super) async fn device(&self) -> Result<Device, Failure> {
+    pub(in crate::cases) async fn device(&self) -> Result<Device, Failure> {
         self.device_of(MemoryReplica::new()).await
     }
 
@@ -82,7 +88,7 @@ pub(super) enum Conflicts {
 }
 
 #[derive(Debug)]
-pub(super) struct Device {
+pub(in crate::cases) struct Device {
     pub(super) replica: MemoryReplica,
     pub(super) client: Client,
     pub(super) habits: Habits,
@@ -146,12 +152,12 @@ fn merge(conflict: &Conflict) -> Answer {
 
 impl Device {
     /// The app writes a document.
-    pub(super) async fn put(&self, id: &str, body: impl Into<Bytes>) -> Result<(), Failure> {
+    pub(in crate::cases) async fn put(&self, id: &str, body: impl Into<Bytes>) -> Result<(), Failure> {
         self.write(vec![Change::put(Document::new(id, body)?)]).await
     }
 
     /// The app removes a document.
-    pub(super) async fn delete(&self, id: &str) -> Result<(), Failure> {
+    pub(in crate::cases) async fn delete(&self, id: &str) -> Result<(), Failure> {
         self.write(vec![Change::delete(id.try_into()?)]).await
     }
 
@@ -178,12 +184,12 @@ impl Device {
         Ok(())
     }
 
-    pub(super) async fn try_sync(&self) -> Called<SyncReport> {
+    pub(in crate::cases) async fn try_sync(&self) -> Called<SyncReport> {
         self.client.sync().await
     }
 
     /// Syncs; that must not fail.
-    pub(super) async fn sync(&self) -> Result<SyncReport, Failure> {
+    pub(in crate::cases) async fn sync(&self) -> Result<SyncReport, Failure> {
         Ok(self.client.sync().await?)
     }
 }

@@ -16,7 +16,7 @@ pub(super) async fn log(fleet: &Fleet, device: &Device) -> Result<Vec<Change>, F
 
 /// All devices are in step with the log and with each other, nothing was lost, and nothing was doubled. Every device has synced,
 /// and nobody works.
-pub(super) async fn sound(fleet: &Fleet, devices: &[&Device]) -> Result<(), Failure> {
+pub(in crate::cases) async fn sound(fleet: &Fleet, devices: &[&Device]) -> Result<(), Failure> {
     let Some(first) = devices.first() else { return Ok(()) };
     let log = log(fleet, first).await?;
     in_step(&log, devices).await?;
