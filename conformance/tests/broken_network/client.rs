@@ -58,8 +58,8 @@ impl Answer {
     }
 
     fn header(&self, name: &str) -> Option<&str> {
-        let named = |line: &str| line.split_once(": ").filter(|(found, _)| found.eq_ignore_ascii_case(name)).is_some();
-        self.head.lines().find(|line| named(line)).and_then(|line| line.split_once(": ")).map(|(_, value)| value)
+        let mut headers = self.head.lines().filter_map(|line| line.split_once(": "));
+        headers.find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
 }
 

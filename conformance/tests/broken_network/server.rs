@@ -100,6 +100,8 @@ fn listing(objects: &Objects, folder: &str) -> Vec<u8> {
     let inside = objects.keys().filter_map(|key| key.strip_prefix(folder));
     let names: BTreeSet<&str> = inside.filter_map(|rest| rest.split('/').next()).collect();
     let mut text = format!("names {}\n", names.len());
-    names.into_iter().for_each(|name| text.extend([name, "\n"]));
+    for name in names {
+        text.extend([name, "\n"]);
+    }
     text.into_bytes()
 }

@@ -119,12 +119,11 @@ impl Deed {
 
     fn judge_answer(self, said: &Said) -> Result<Left, Failure> {
         match (self, said) {
-            (Self::Create | Self::Put, Said::Done) => Ok(Left::Whole),
+            (Self::Create | Self::Put, Said::Done) | (Self::Get, Said::Bytes(Some(_))) => Ok(Left::Whole),
             (Self::Delete, Said::Done) => Ok(Left::Nothing),
             (Self::Create, Said::Exists) => {
                 Err(Failure::new("it is answered with Exists, and nobody else created that name"))
             }
-            (Self::Get, Said::Bytes(Some(_))) => Ok(Left::Whole),
             (Self::Get, Said::Bytes(None)) => Err(Failure::new("the object is there, and is said to be missing")),
             (Self::List, Said::Names(names)) => {
                 ensure!(*names == LISTED, "the folder holds {LISTED:?}, and lists {names:?}");

@@ -49,7 +49,9 @@ async fn race(wires: &mut [Wire], round: usize, last: usize) -> Result<(), Failu
         let all = tokio::time::timeout(TOGETHER, held).await;
         // What was sent has arrived when the server has read it. Only a wrong server is shown less without this.
         tokio::time::sleep(ARRIVAL).await;
-        wires.iter().for_each(|wire| wire.proxy.release());
+        for wire in wires.iter() {
+            wire.proxy.release();
+        }
         all
     };
     let (all, ended) = futures::join!(release, join_all(creators));
@@ -58,9 +60,8 @@ async fn race(wires: &mut [Wire], round: usize, last: usize) -> Result<(), Failu
     for (racer, ended) in ended.into_iter().enumerate() {
         match ended {
             Ok(reply) if reply.value == Created::Created => winners.push(racer),
-            Ok(_) => {}
             Err(error) if error.outcome() == Outcome::Unknown => open.push(racer),
-            Err(_) => {}
+            Ok(_) | Err(_) => {}
         }
     }
     ensure!(winners.len() <= 1, "{} of {} creators won, whose requests ended at once", winners.len(), wires.len());
@@ -68,10 +69,10 @@ async fn race(wires: &mut [Wire], round: usize, last: usize) -> Result<(), Failu
     let whose = (0..wires.len()).find(|racer| there == Some(bytes(*racer)));
     match (winners.first(), whose) {
         (Some(winner), whose) => {
-            ensure!(whose == Some(*winner), "creator {winner} won, and the bytes of {whose:?} are there")
+            ensure!(whose == Some(*winner), "creator {winner} won, and the bytes of {whose:?} are there");
         }
         (None, Some(whose)) => {
-            ensure!(open.contains(&whose), "the bytes of creator {whose} are there, who was told that it lost")
+            ensure!(open.contains(&whose), "the bytes of creator {whose} are there, who was told that it lost");
         }
         (None, None) => {
             ensure!(there.is_none(), "what is there is nobody's");
