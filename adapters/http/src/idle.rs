@@ -57,30 +57,59 @@ fn still_for(idle: Duration) -> SendFailure {
     SendFailure::new(FailureKind::Idle, format!("nothing moved for {} s", idle.as_secs_f32()))
 }
 
-/// A body on its way up.
+/// The most bytes that go up unseen: the connection takes a whole frame at once, and asks for the next when it is gone.
+const PIECE: usize = 64 * 1024;
+
+/// A body on its way up, in small pieces.
 pub(crate) struct Outgoing<B> {
-    pub(crate) body: B,
-    pub(crate) activity: Activity,
+    body: B,
+    /// What is left of a large frame.
+    rest: Bytes,
+    activity: Activity,
 }
 
-impl<B: Body + Unpin> Body for Outgoing<B> {
-    type Data = B::Data;
+impl<B> Outgoing<B> {
+    pub(crate) fn new(body: B, activity: Activity) -> Self {
+        Self { body, rest: Bytes::new(), activity }
+    }
+
+    fn piece(&mut self) -> Frame<Bytes> {
+        let len = self.rest.len().min(PIECE);
+        Frame::data(self.rest.split_to(len))
+    }
+}
+
+impl<B: Body<Data = Bytes> + Unpin> Body for Outgoing<B> {
+    type Data = Bytes;
     type Error = B::Error;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         self.activity.moved();
-        Pin::new(&mut self.body).poll_frame(context)
+        if !self.rest.is_empty() {
+            return Poll::Ready(Some(Ok(self.piece())));
+        }
+        let Some(frame) = ready!(Pin::new(&mut self.body).poll_frame(context)?) else { return Poll::Ready(None) };
+        Poll::Ready(Some(Ok(match frame.into_data() {
+            Ok(bytes) => {
+                self.rest = bytes;
+                self.piece()
+            }
+            Err(other) => other,
+        })))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.rest.is_empty() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        let (rest, theirs) = (self.rest.len() as u64, self.body.size_hint());
+        let mut hint = SizeHint::new();
+        hint.set_lower(theirs.lower().saturating_add(rest));
+        if let Some(upper) = theirs.upper() {
+            hint.set_upper(upper.saturating_add(rest));
+        }
+        hint
     }
 }
 

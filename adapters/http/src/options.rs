@@ -109,7 +109,8 @@ impl HttpOptions {
             .no_zstd();
         let mut roots = Vec::new();
         for pem in &self.roots {
-            let found = Certificate::from_pem_bundle(pem).map_err(|_| invalid("the CA certificate is not valid PEM"))?;
+            let found =
+                Certificate::from_pem_bundle(pem).map_err(|_| invalid("the CA certificate is not valid PEM"))?;
             if found.is_empty() {
                 return Err(invalid("the CA certificate is not PEM: it holds no BEGIN CERTIFICATE"));
             }
@@ -122,7 +123,9 @@ impl HttpOptions {
             let proxy = Proxy::all(address.as_str()).map_err(|_| invalid("the proxy's address is malformed"))?;
             client = client.proxy(proxy.no_proxy(self.no_proxy.as_deref().and_then(NoProxy::from_string)));
         }
-        let client = client.build().map_err(|_| invalid("the settings give no HTTP client: look at the user agent and the CA certificate"))?;
+        let client = client
+            .build()
+            .map_err(|_| invalid("the settings give no HTTP client: look at the user agent and the CA certificate"))?;
         Ok(Http { client, idle: self.idle_timeout, budget: self.request_budget })
     }
 }

@@ -8,7 +8,7 @@ use object_store::path::Path;
 use object_store::{GetOptions, GetRange, GetResult, ObjectStore};
 
 use crate::errors::meaning;
-use crate::exchange::Exchange;
+use crate::exchange::{Answered, Exchange, Seen};
 
 /// The bytes of one request of a large object.
 const PART: u64 = 8 * 1024 * 1024;
@@ -43,12 +43,25 @@ async fn part(
 ) -> Result<Vec<bytes::Bytes>, Error> {
     let options = GetOptions { range: Some(GetRange::Bounded(range.clone())), ..GetOptions::default() };
     let (result, seen) = Exchange::watch(store.get_opts(&path, options)).await;
-    let result = result.map_err(|error| meaning(error, seen))?;
+    let result = result.map_err(|error| no_range(seen.as_ref()).unwrap_or_else(|| meaning(error, seen)))?;
     if result.range != range || result.meta.size != size {
-        return Err(Error::new(ErrorKind::Unavailable, "the server sent another range of the object, or of another object")
-            .with_expected(format_args!("{range:?} of {size}"), format_args!("{:?} of {}", result.range, result.meta.size)));
+        return Err(Error::new(
+            ErrorKind::Unavailable,
+            "the server sent another range of the object, or of another object",
+        )
+        .with_expected(
+            format_args!("{range:?} of {size}"),
+            format_args!("{:?} of {}", result.range, result.meta.size),
+        ));
     }
     result.into_stream().map_err(broken).try_collect().await
+}
+
+/// The error of a range that was answered with something else; none if it was not.
+pub(crate) fn no_range(seen: Option<&Seen>) -> Option<Error> {
+    let Some(Seen::Answered(Answered { status: 200..300, .. })) = seen else { return None };
+    let what = "the server sent something else than the part of the object that was asked for: does it know ranges?";
+    Some(Error::new(ErrorKind::Unavailable, what))
 }
 
 /// The first bytes of a stream; what comes after them is not read.

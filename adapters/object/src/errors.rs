@@ -42,7 +42,9 @@ fn of_code(code: &str, answered: &Answered) -> Option<Error> {
         "ExpiredToken" | "TokenRefreshRequired" => error(Denied, "the session token has expired; get new credentials"),
         "InvalidToken" | "InvalidClientTokenId" => error(Denied, "the server does not know the session token"),
         "InvalidAccessKeyId" => error(Denied, "the server does not know the access key"),
-        "SignatureDoesNotMatch" => error(Denied, "the signature does not match: is the secret key right, and the region?"),
+        "SignatureDoesNotMatch" => {
+            error(Denied, "the signature does not match: is the secret key right, and the region?")
+        }
         "RequestTimeTooSkewed" | "RequestExpired" => {
             let message = "this machine's clock is too far from the server's for its signatures; set it right";
             let error = Error::new(Denied, message);
@@ -57,9 +59,11 @@ fn of_code(code: &str, answered: &Answered) -> Option<Error> {
         "NotImplemented" | "MethodNotAllowed" => {
             error(Unsupported, "the server does not know this request: it may lack conditional writes")
         }
-        "QuotaExceeded" | "XMinioStorageFull" | "InsufficientStorage" | "StorageFull" | "XMinioAdminBucketQuotaExceeded" => {
-            error(Full, "the server has no room left")
-        }
+        "QuotaExceeded"
+        | "XMinioStorageFull"
+        | "InsufficientStorage"
+        | "StorageFull"
+        | "XMinioAdminBucketQuotaExceeded" => error(Full, "the server has no room left"),
         "EntityTooLarge" => error(Invalid, "the server takes no object this large"),
         "RequestTimeout" | "IncompleteBody" | "BadDigest" | "XAmzContentSHA256Mismatch" => {
             error(Unavailable, "the object did not arrive whole")
@@ -78,9 +82,9 @@ fn of_status(answered: &Answered) -> Error {
     };
     let error = |kind, hint: &str| Error::new(kind, format!("{told}{hint}")).with_outcome(settled(answered));
     match status {
-        200..300 => Error::new(Unavailable, format!("{told}, and something that is no answer of an object store"))
+        200..=299 => Error::new(Unavailable, format!("{told}, and something that is no answer of an object store"))
             .with_outcome(Outcome::Unknown),
-        300..400 => Error::new(Invalid, elsewhere(answered)),
+        300..=399 => Error::new(Invalid, elsewhere(answered)),
         401 => error(Denied, ": it asks for credentials"),
         403 => error(
             Denied,
@@ -95,7 +99,7 @@ fn of_status(answered: &Answered) -> Error {
         413 => error(Invalid, ": it takes no object this large"),
         429 | 503 | 509 => busy(answered),
         507 => error(Full, ": it has no room left"),
-        500..600 => Error::new(Unavailable, told).with_outcome(Outcome::Unknown),
+        500..=599 => Error::new(Unavailable, told).with_outcome(Outcome::Unknown),
         _ => error(Invalid, ""),
     }
 }
@@ -150,7 +154,9 @@ mod tests {
         assert_eq!(meaning_of(403, "AccessDenied"), (ErrorKind::Denied, Outcome::NotApplied));
         assert_eq!(meaning_of(404, "NoSuchBucket"), (ErrorKind::Missing, Outcome::NotApplied));
         assert_eq!(meaning_of(507, ""), (ErrorKind::Full, Outcome::Unknown));
-        for (status, code) in [(500, "InternalError"), (502, ""), (503, "SlowDown"), (409, ""), (412, ""), (200, ""), (429, "")] {
+        for (status, code) in
+            [(500, "InternalError"), (502, ""), (503, "SlowDown"), (409, ""), (412, ""), (200, ""), (429, "")]
+        {
             assert_eq!(meaning_of(status, code), (ErrorKind::Unavailable, Outcome::Unknown), "{status} {code}");
         }
     }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use futures::stream::TryStreamExt;
 use longshore_core::{Folder, Listing, ObjectKey};
+use object_store::ObjectStore;
 use object_store::list::{PaginatedListOptions, PaginatedListStore};
 use object_store::path::Path;
-use object_store::ObjectStore;
 
 /// One page from a store that gives pages; from any other the whole folder, for which it reads all that lies below.
 ///
@@ -31,6 +31,7 @@ pub(crate) async fn page(
     let offset = after.map(|after| format!("{}{after}", prefix.as_deref().unwrap_or_default()));
     let mut page_token = None;
     loop {
+        let asked = page_token.clone();
         let options = PaginatedListOptions {
             offset: offset.clone(),
             delimiter: Some("/".into()),
@@ -40,9 +41,14 @@ pub(crate) async fn page(
         let page = pages.list_paginated(prefix.as_deref(), options).await?;
         let objects = page.result.objects.into_iter().map(|object| object.location);
         collect(&mut names, folder, objects.chain(page.result.common_prefixes));
+        if page.page_token.is_some() && page.page_token == asked {
+            let source = "the server gives the same page again and again".into();
+            return Err(object_store::Error::Generic { store: "listing", source });
+        }
         page_token = page.page_token;
         let complete = page_token.is_none();
-        let last = names.last().is_some_and(|last| !last.contains('-') && after.is_none_or(|after| last.as_str() > after));
+        let last =
+            names.last().is_some_and(|last| !last.contains('-') && after.is_none_or(|after| last.as_str() > after));
         if complete || last {
             return Ok(listing(names, after, !complete));
         }

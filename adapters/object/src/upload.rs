@@ -58,7 +58,8 @@ impl Upload {
         let mut under_way = FuturesUnordered::new();
         let mut filling = Filling::default();
         loop {
-            let next = stream.try_next().await.map_err(|error| Failed::Source(error.with_outcome(Outcome::NotApplied)))?;
+            let next =
+                stream.try_next().await.map_err(|error| Failed::Source(error.with_outcome(Outcome::NotApplied)))?;
             let Some(bytes) = next else { break };
             for full in filling.add(bytes, part) {
                 while under_way.len() >= AT_ONCE {

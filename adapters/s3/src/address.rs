@@ -13,7 +13,9 @@ pub(crate) fn parse(address: &str) -> Result<S3Builder> {
         return Err(invalid("its scheme is not s3"));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(invalid("credentials do not belong into an address; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"));
+        return Err(invalid(
+            "credentials do not belong into an address; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+        ));
     }
     if url.port().is_some() || url.fragment().is_some() {
         return Err(invalid("it names a bucket, not a host: write s3://bucket/prefix?endpoint=https://host:port"));
@@ -44,8 +46,12 @@ pub(crate) fn parse(address: &str) -> Result<S3Builder> {
             }
             "ca" => builder.with_http(HttpOptions::default().with_root_certificate(read(&value)?)),
             // The name may be a secret in the wrong place.
-            _ => return Err(invalid("it has a parameter that is not known; known are region, endpoint, allow_http, \
-                 virtual_hosted_style, anonymous, storage_class, sse, kms_key_id and ca")),
+            _ => {
+                return Err(invalid(
+                    "it has a parameter that is not known; known are region, endpoint, allow_http, \
+                 virtual_hosted_style, anonymous, storage_class, sse, kms_key_id and ca",
+                ));
+            }
         };
     }
     match encryption {
@@ -65,7 +71,10 @@ fn truth(text: &str) -> Result<bool> {
 
 fn read(path: &str) -> Result<Vec<u8>> {
     std::fs::read(path).map_err(|error| {
-        Error::new(ErrorKind::Invalid, "the CA certificate cannot be read").with_operation("open").with_key(path).with_source(error)
+        Error::new(ErrorKind::Invalid, "the CA certificate cannot be read")
+            .with_operation("open")
+            .with_key(path)
+            .with_source(error)
     })
 }
 

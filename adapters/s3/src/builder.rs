@@ -195,7 +195,9 @@ impl S3Builder {
         let malformed = || invalid("the endpoint is malformed: write https://host or https://host:port");
         let url = Url::parse(&endpoint).map_err(|_| malformed())?;
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(invalid("credentials do not belong into an endpoint; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"));
+            return Err(invalid(
+                "credentials do not belong into an endpoint; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+            ));
         }
         if url.query().is_some() || url.fragment().is_some() || url.host_str().is_none_or(str::is_empty) {
             return Err(malformed());

@@ -99,6 +99,10 @@ impl Objects {
         id
     }
 
+    pub(crate) fn open_uploads(&self) -> usize {
+        lock(&self.uploads).parts.len()
+    }
+
     pub(crate) fn add_part(&self, id: u64, number: u32, bytes: Bytes) -> bool {
         lock(&self.uploads).parts.get_mut(&id).map(|parts| parts.insert(number, bytes)).is_some()
     }

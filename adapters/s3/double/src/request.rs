@@ -80,7 +80,10 @@ fn is_known(headers: &HeaderMap) -> bool {
 fn query(text: &str) -> BTreeMap<String, String> {
     let decode = |text: &str| percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned();
     let pairs = text.split('&').filter(|pair| !pair.is_empty());
-    pairs.map(|pair| pair.split_once('=').unwrap_or((pair, ""))).map(|(name, value)| (decode(name), decode(value))).collect()
+    pairs
+        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+        .map(|(name, value)| (decode(name), decode(value)))
+        .collect()
 }
 
 fn upload_id(query: &BTreeMap<String, String>) -> Option<u64> {
