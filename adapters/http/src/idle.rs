@@ -194,3 +194,79 @@ impl Body for Nothing {
         SizeHint::with_exact(0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures::stream::{self, StreamExt as _};
+    use http_body_util::{BodyExt as _, Full};
+
+    use super::*;
+
+    const IDLE: Duration = Duration::from_secs(60);
+
+    #[tokio::test]
+    async fn a_large_frame_goes_up_in_pieces_that_are_each_seen() {
+        let bytes: Vec<u8> = (0..300_000_u32).map(|at| u8::try_from(at % 251).unwrap()).collect();
+        let mut body = Outgoing::new(Full::new(Bytes::from(bytes.clone())), Activity::new());
+        let mut sent = Vec::new();
+        while let Some(frame) = body.frame().await {
+            let piece = frame.unwrap().into_data().unwrap();
+            assert!((1..=PIECE).contains(&piece.len()));
+            sent.extend_from_slice(&piece);
+            assert_eq!(body.size_hint().exact(), Some((bytes.len() - sent.len()) as u64));
+            assert_eq!(body.is_end_stream(), sent.len() == bytes.len());
+        }
+        assert_eq!(sent, bytes);
+    }
+
+    /// An hour up, and an hour down, with a byte every 59 seconds.
+    #[tokio::test(start_paused = true)]
+    async fn what_moves_is_never_too_slow() {
+        let activity = Activity::new();
+        let work = async {
+            for _ in 0..60 {
+                sleep(IDLE - Duration::from_secs(1)).await;
+                activity.moved();
+            }
+        };
+        activity.watch(work, IDLE, None).await.unwrap();
+        assert_eq!(down(Duration::from_secs(59), None).await.unwrap().len(), 60);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_stands_still_ends_when_its_time_is_up() {
+        let before = Instant::now();
+        let failure = Activity::new().watch(std::future::pending::<()>(), IDLE, None).await.unwrap_err();
+        assert_eq!((failure.kind(), before.elapsed()), (FailureKind::Idle, IDLE));
+        let before = Instant::now();
+        let failure = down(Duration::from_secs(61), None).await.unwrap_err();
+        assert_eq!((failure.kind(), before.elapsed()), (FailureKind::Idle, IDLE));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_budget_ends_also_what_moves() {
+        let (before, budget) = (Instant::now(), Duration::from_secs(100));
+        let failure = down(Duration::from_secs(7), Some(before + budget)).await.unwrap_err();
+        assert_eq!((failure.kind(), before.elapsed()), (FailureKind::OverBudget, budget));
+        let activity = Activity::new();
+        let work = async {
+            loop {
+                sleep(Duration::from_secs(7)).await;
+                activity.moved();
+            }
+        };
+        let (before, end) = (Instant::now(), Instant::now() + budget);
+        let failure: SendFailure = activity.watch(work, IDLE, Some(end)).await.map(|()| ()).unwrap_err();
+        assert_eq!((failure.kind(), before.elapsed()), (FailureKind::OverBudget, budget));
+    }
+
+    /// Sixty bytes on their way down, each after a pause.
+    async fn down(pause: Duration, end: Option<Instant>) -> Result<Bytes, SendFailure> {
+        let bytes = stream::iter(0..60).then(move |_| async move {
+            sleep(pause).await;
+            Ok::<_, std::io::Error>(Bytes::from("b"))
+        });
+        let body = Incoming::new(reqwest::Body::wrap_stream(bytes), IDLE, end);
+        Ok(body.collect().await?.to_bytes())
+    }
+}

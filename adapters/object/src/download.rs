@@ -7,7 +7,7 @@ use longshore_core::{ByteStream, Error, ErrorKind};
 use object_store::path::Path;
 use object_store::{GetOptions, GetRange, GetResult, ObjectStore};
 
-use crate::errors::meaning;
+use crate::errors::{is_missing, meaning};
 use crate::exchange::{Answered, Exchange, Seen};
 
 /// The bytes of one request of a large object.
@@ -43,7 +43,13 @@ async fn part(
 ) -> Result<Vec<bytes::Bytes>, Error> {
     let options = GetOptions { range: Some(GetRange::Bounded(range.clone())), ..GetOptions::default() };
     let (result, seen) = Exchange::watch(store.get_opts(&path, options)).await;
-    let result = result.map_err(|error| no_range(seen.as_ref()).unwrap_or_else(|| meaning(error, seen)))?;
+    let result = match result {
+        Ok(result) => result,
+        Err(error) if is_missing(&error, seen.as_ref()) => {
+            return Err(Error::new(ErrorKind::Unavailable, "the object was deleted while it was read"));
+        }
+        Err(error) => return Err(no_range(seen.as_ref()).unwrap_or_else(|| meaning(error, seen))),
+    };
     if result.range != range || result.meta.size != size {
         return Err(Error::new(
             ErrorKind::Unavailable,

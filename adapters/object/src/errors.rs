@@ -16,6 +16,19 @@ pub(crate) fn meaning(error: object_store::Error, seen: Option<Seen>) -> Error {
     }
 }
 
+/// Whether the object is missing, in the store's own words: a missing bucket is something else, and so is the 404 of a server on
+/// the way.
+pub(crate) fn is_missing(error: &object_store::Error, seen: Option<&Seen>) -> bool {
+    match seen {
+        Some(Seen::Answered(answered)) => {
+            answered.status == 404
+                && matches!(answered.code.as_deref(), Some("NoSuchKey" | "NotFound" | "BlobNotFound"))
+        }
+        Some(Seen::Failed(_)) => false,
+        None => matches!(error, object_store::Error::NotFound { .. }),
+    }
+}
+
 /// What an answer says that is not a success, or that cannot be read as one.
 pub(crate) fn of_answer(answered: &Answered) -> Error {
     let error = match answered.code.as_deref().and_then(|code| of_code(code, answered)) {

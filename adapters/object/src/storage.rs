@@ -18,7 +18,7 @@ use object_store::{
 };
 
 use crate::download;
-use crate::errors::{meaning, of_answer};
+use crate::errors::{is_missing, meaning, of_answer};
 use crate::exchange::{Answered, Exchange, Seen, time};
 use crate::list;
 use crate::upload::{self, Failed};
@@ -184,19 +184,6 @@ impl ObjectStorage {
 
 fn nothing_of(size: u64) -> Object {
     Object::new(size, 0, stream::empty().boxed())
-}
-
-/// Whether the object is missing, in the store's own words: a missing bucket is something else, and so is the 404 of a server on
-/// the way.
-fn is_missing(error: &object_store::Error, seen: Option<&Seen>) -> bool {
-    match seen {
-        Some(Seen::Answered(answered)) => {
-            answered.status == 404
-                && matches!(answered.code.as_deref(), Some("NoSuchKey" | "NotFound" | "BlobNotFound"))
-        }
-        Some(Seen::Failed(_)) => false,
-        None => matches!(error, object_store::Error::NotFound { .. }),
-    }
 }
 
 /// How a failed `create` was decided, if it was.

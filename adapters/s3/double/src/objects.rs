@@ -110,6 +110,6 @@ impl Objects {
     /// The parts of an upload, joined; the upload is gone.
     pub(crate) fn end_upload(&self, id: u64) -> Option<Bytes> {
         let parts = lock(&self.uploads).parts.remove(&id)?;
-        Some(parts.into_values().flatten().collect())
+        Some(parts.into_values().collect::<Vec<_>>().concat().into())
     }
 }
