@@ -24,13 +24,14 @@ const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
 fn server(serve: impl Fn(TcpStream) -> Option<String> + Send + 'static) -> (SocketAddr, mpsc::Receiver<String>) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let (address, (tell, told)) = (listener.local_addr().unwrap(), mpsc::channel());
-    std::thread::spawn(move || {
+    let accept = move || {
         for stream in listener.incoming().flatten() {
             if let Some(head) = serve(stream) {
                 let _ = tell.send(head);
             }
         }
-    });
+    };
+    std::thread::Builder::new().name("server".to_owned()).spawn(accept).unwrap();
     (address, told)
 }
 

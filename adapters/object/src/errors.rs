@@ -43,7 +43,7 @@ pub(crate) fn of_answer(answered: &Answered) -> Error {
 
 /// The codes of S3 and its like that say more than their status.
 ///
-/// Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>, and for storage that is full, MinIO's and
+/// Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>, and for storage that is full, `MinIO`'s and
 /// Ceph's own codes.
 fn of_code(code: &str, answered: &Answered) -> Option<Error> {
     use ErrorKind::{Denied, Full, Invalid, Missing, Unavailable, Unsupported};
@@ -107,12 +107,11 @@ fn of_status(answered: &Answered) -> Error {
         404 => error(Missing, ": the place is not there"),
         405 | 501 => error(Unsupported, ": it may lack conditional writes"),
         408 | 425 => error(Unavailable, ""),
-        // Two writes met: neither is known to have won.
-        409 | 412 => Error::new(Unavailable, told).with_outcome(Outcome::Unknown),
         413 => error(Invalid, ": it takes no object this large"),
         429 | 503 | 509 => busy(answered),
         507 => error(Full, ": it has no room left"),
-        500..=599 => Error::new(Unavailable, told).with_outcome(Outcome::Unknown),
+        // Of 409 and 412: two writes met, and neither is known to have won.
+        409 | 412 | 500..=599 => Error::new(Unavailable, told).with_outcome(Outcome::Unknown),
         _ => error(Invalid, ""),
     }
 }

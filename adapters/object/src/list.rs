@@ -72,5 +72,5 @@ fn listing(names: BTreeSet<String>, after: Option<&str>, more: bool) -> Listing 
 
 /// The path of a folder under the prefix.
 pub(crate) fn place(prefix: &Path, folder: &Folder) -> Path {
-    folder.parts().fold(prefix.clone(), |path, part| path.join(part))
+    folder.parts().fold(prefix.clone(), Path::join)
 }

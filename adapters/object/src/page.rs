@@ -31,11 +31,9 @@ pub(crate) fn checked(page: Bytes) -> Option<Bytes> {
             Event::Text(text) => found.text(&text)?,
             // A named one is a plain character.
             Event::GeneralRef(reference) => found.text.push(reference.resolve_char_ref().ok()?.unwrap_or('&')),
-            Event::End(tag) => {
-                if found.end(tag.local_name().as_ref()) {
-                    kept.extend_from_slice(page.get(from..found.entry)?);
-                    from = after;
-                }
+            Event::End(tag) if found.end(tag.local_name().as_ref()) => {
+                kept.extend_from_slice(page.get(from..found.entry)?);
+                from = after;
             }
             Event::Eof if !found.is_page() => return None,
             Event::Eof if from == 0 => return Some(page),
@@ -51,8 +49,7 @@ pub(crate) fn checked(page: Bytes) -> Option<Bytes> {
 /// What was found so far.
 #[derive(Default)]
 struct Found {
-    begun: bool,
-    ended: bool,
+    root: Root,
     /// More follows.
     more: bool,
     /// It says where.
@@ -64,14 +61,23 @@ struct Found {
     text: String,
 }
 
+#[derive(Default, PartialEq, Eq)]
+enum Root {
+    #[default]
+    Awaited,
+    Open,
+    Closed,
+}
+
 const ROOT: &[u8] = b"ListBucketResult";
 
 impl Found {
     fn begin(&mut self, name: &[u8], at: usize) -> Option<()> {
-        if !self.begun && name != ROOT {
-            return None;
+        match (&self.root, name) {
+            (Root::Awaited, ROOT) => self.root = Root::Open,
+            (Root::Open, _) => {}
+            _ => return None,
         }
-        self.begun = true;
         self.text.clear();
         if is_entry(name) {
             (self.entry, self.key) = (at, String::new());
@@ -91,14 +97,14 @@ impl Found {
             b"Key" | b"Prefix" => self.key = text,
             b"IsTruncated" => self.more = text.trim() == "true",
             b"NextContinuationToken" => self.token = !text.is_empty(),
-            ROOT => self.ended = true,
+            ROOT => self.root = Root::Closed,
             _ => {}
         }
         is_entry(name) && Path::parse(&self.key).is_err()
     }
 
     fn is_page(&self) -> bool {
-        self.ended && (self.token || !self.more)
+        self.root == Root::Closed && (self.token || !self.more)
     }
 }
 

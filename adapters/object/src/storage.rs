@@ -113,7 +113,7 @@ impl ObjectStorage {
     }
 
     fn path(&self, key: &ObjectKey) -> Path {
-        key.parts().fold(self.prefix.clone(), |path, part| path.join(part))
+        key.parts().fold(self.prefix.clone(), Path::join)
     }
 
     async fn get_part(&self, path: &Path, range: ByteRange) -> Result<Reply<Option<Object>>> {
@@ -190,12 +190,12 @@ fn nothing_of(size: u64) -> Object {
 fn decided(error: object_store::Error, seen: Option<Seen>) -> Result<Created> {
     match (&error, &seen) {
         // 304 is what some servers say to a write instead of 412; 409 with this code is Azure's 412.
-        (_, Some(Seen::Answered(Answered { status: 304 | 412, .. }))) => Ok(Created::Exists),
+        (_, Some(Seen::Answered(Answered { status: 304 | 412, .. })))
+        | (object_store::Error::AlreadyExists { .. }, None) => Ok(Created::Exists),
         (_, Some(Seen::Answered(answered))) if answered.code.as_deref() == Some("BlobAlreadyExists") => {
             Ok(Created::Exists)
         }
         (_, Some(Seen::Answered(answered))) => Err(of_answer(answered)),
-        (object_store::Error::AlreadyExists { .. }, None) => Ok(Created::Exists),
         _ => Err(meaning(error, seen)),
     }
 }

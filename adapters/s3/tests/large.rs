@@ -3,9 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "also in the helpers of tests")]
 
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::future::{Either, select};
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use longshore_conformance::proxy::{Cut, Proxy, Response};
 use longshore_core::{ByteRange, Error, ErrorKind, ObjectKey, Payload, Storage as _};
@@ -104,10 +106,10 @@ async fn an_upload_that_is_dropped_is_aborted() {
     let stream = stream::iter([Ok(Bytes::from(vec![7; 9 * MIB]))]).chain(stream::pending()).boxed();
     let payload = Payload::new(32 * MIB as u64, stream);
     let key = key();
-    let put = bucket.put(&key, payload);
-    tokio::select! {
-        result = put => panic!("it cannot end: {result:?}"),
-        () = until(|| double.open_uploads() == 1) => {}
+    let begun = pin!(until(|| double.open_uploads() == 1));
+    match select(bucket.put(&key, payload), begun).await {
+        Either::Left((result, _)) => panic!("it cannot end: {result:?}"),
+        Either::Right(((), put)) => drop(put),
     }
     until(|| double.open_uploads() == 0).await;
 }

@@ -6,6 +6,7 @@
 
 mod support;
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,7 +26,7 @@ fn is_clear(error: &Error) {
     let mut told = format!("{line} {error:?}");
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {
-        told += &format!("{error} {error:?}");
+        write!(told, "{error} {error:?}").unwrap();
         cause = error.source();
     }
     for secret in ["sesame", "Signature", "X-Amz", "Credential", "127.0.0.1"] {
@@ -195,12 +196,11 @@ async fn a_failed_upload_is_told_by_its_first_failure() {
 fn page(keys: &[&str], folders: &[&str], more: &str) -> Answer {
     let mut xml = format!("<?xml version=\"1.0\"?><ListBucketResult><Prefix>notes/</Prefix>{more}");
     for key in keys {
-        xml += &format!(
-            "<Contents><Key>{key}</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified><Size>1</Size></Contents>"
-        );
+        let rest = "<LastModified>2026-01-01T00:00:00.000Z</LastModified><Size>1</Size></Contents>";
+        write!(xml, "<Contents><Key>{key}</Key>{rest}").unwrap();
     }
     for folder in folders {
-        xml += &format!("<CommonPrefixes><Prefix>{folder}</Prefix></CommonPrefixes>");
+        write!(xml, "<CommonPrefixes><Prefix>{folder}</Prefix></CommonPrefixes>").unwrap();
     }
     response(200, "", &(xml + "</ListBucketResult>"))
 }

@@ -57,10 +57,10 @@ impl Script {
         let (address, state) = (listener.local_addr().unwrap(), Arc::new(State::default()));
         state.answers.lock().unwrap().extend(answers);
         let serving = Arc::clone(&state);
-        std::thread::spawn(move || {
+        start(move || {
             for stream in listener.incoming().flatten() {
                 let state = Arc::clone(&serving);
-                std::thread::spawn(move || serve(&state, &stream));
+                start(move || serve(&state, &stream));
             }
         });
         Self { address, state }
@@ -102,6 +102,10 @@ fn bucket(address: SocketAddr, idle: Duration) -> S3 {
         .unwrap()
 }
 
+fn start(work: impl FnOnce() + Send + 'static) {
+    std::thread::Builder::new().name("script".to_owned()).spawn(work).unwrap();
+}
+
 /// Until the client goes, or an answer ends the connection.
 fn serve(state: &State, stream: &TcpStream) {
     let mut reader = BufReader::new(stream);
@@ -120,7 +124,8 @@ fn serve(state: &State, stream: &TcpStream) {
             }
             Answer::Flood(bytes) => {
                 let _ = writer.write_all(&bytes);
-                while writer.write_all(&[b'0'; 65_536]).is_ok() {}
+                let zeros = vec![b'0'; 65_536];
+                while writer.write_all(&zeros).is_ok() {}
                 return;
             }
         };
