@@ -185,9 +185,9 @@ async fn an_upload_that_fails_with_200_has_failed() {
 #[tokio::test]
 async fn a_failed_upload_is_told_by_its_first_failure() {
     let begun = "<InitiateMultipartUploadResult><UploadId>7</UploadId></InitiateMultipartUploadResult>";
-    let full = || refusal(403, "", "QuotaExceeded");
-    let gone = || refusal(404, "", "NoSuchUpload");
-    let server = Script::new([response(200, "", begun), full(), full(), full(), gone()]);
+    let part = || response(200, TAG, "");
+    let (full, gone) = (refusal(403, "", "QuotaExceeded"), refusal(404, "", "NoSuchUpload"));
+    let server = Script::new([response(200, "", begun), part(), part(), part(), full, gone]);
     let parts = vec![vec![7; 1 << 20].into(); 17];
     let error = server.bucket().put(&segment(), Payload::from_parts(parts)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Full, "{error}");
