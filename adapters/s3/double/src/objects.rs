@@ -99,6 +99,10 @@ impl Objects {
         id
     }
 
+    pub(crate) fn open_uploads(&self) -> usize {
+        lock(&self.uploads).parts.len()
+    }
+
     pub(crate) fn add_part(&self, id: u64, number: u32, bytes: Bytes) -> bool {
         lock(&self.uploads).parts.get_mut(&id).map(|parts| parts.insert(number, bytes)).is_some()
     }
@@ -106,6 +110,6 @@ impl Objects {
     /// The parts of an upload, joined; the upload is gone.
     pub(crate) fn end_upload(&self, id: u64) -> Option<Bytes> {
         let parts = lock(&self.uploads).parts.remove(&id)?;
-        Some(parts.into_values().flatten().collect())
+        Some(parts.into_values().collect::<Vec<_>>().concat().into())
     }
 }

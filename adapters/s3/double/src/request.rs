@@ -92,9 +92,10 @@ fn upload_id(query: &BTreeMap<String, String>) -> Option<u64> {
 
 fn part(objects: &Objects, query: &BTreeMap<String, String>, body: Bytes) -> Answer {
     let number = query.get("partNumber").and_then(|number| number.parse().ok()).unwrap_or(0);
-    match upload_id(query).is_some_and(|id| objects.add_part(id, number, body)) {
-        true => tagged(Response::new(Full::default())),
-        false => error(StatusCode::NOT_FOUND, "NoSuchUpload"),
+    if upload_id(query).is_some_and(|id| objects.add_part(id, number, body)) {
+        tagged(Response::new(Full::default()))
+    } else {
+        error(StatusCode::NOT_FOUND, "NoSuchUpload")
     }
 }
 

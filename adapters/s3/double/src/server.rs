@@ -17,6 +17,7 @@ use crate::request;
 #[derive(Debug)]
 pub struct Double {
     address: SocketAddr,
+    objects: Arc<Objects>,
     // Dropped, it ends the thread.
     _stop: oneshot::Sender<()>,
 }
@@ -33,20 +34,27 @@ impl Double {
         socket.set_nonblocking(true)?;
         let address = socket.local_addr()?;
         let (stop, stopped) = oneshot::channel();
+        let objects = Arc::new(Objects::new(kind));
+        let served = Arc::clone(&objects);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         std::thread::Builder::new().name("s3-double".to_owned()).spawn(move || {
             runtime.block_on(async move {
                 let Ok(listener) = TcpListener::from_std(socket) else { return };
-                let serving = std::pin::pin!(serve(listener, Arc::new(Objects::new(kind))));
+                let serving = std::pin::pin!(serve(listener, served));
                 futures::future::select(serving, stopped).await;
             });
         })?;
-        Ok(Self { address, _stop: stop })
+        Ok(Self { address, objects, _stop: stop })
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// How many uploads in parts have begun, and are neither complete nor aborted.
+    pub fn open_uploads(&self) -> usize {
+        self.objects.open_uploads()
     }
 
     /// Its endpoint, as `http://127.0.0.1:port`.
