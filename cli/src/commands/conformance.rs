@@ -21,7 +21,7 @@ use crate::stores::{self, Kind};
 pub(super) async fn run(args: Conformance, json: bool) -> Result<Exit> {
     address::check(&args.url)?;
     let kind = stores::of(&args.url);
-    stores::open(Arc::clone(&kind)).await?;
+    stores::reach(&args.url).await?;
     let (required, size) = (required(&args.require)?, size(&args));
     let suite = args.only.iter().fold(Suite::new(harness(&args.url, &kind)).size(size), Suite::only);
     let suite = args.seed.into_iter().fold(suite, Suite::seed);
