@@ -127,7 +127,11 @@ impl Fs {
                 Ok(Some(bytes)) => pending = self.blocking("put", key, move |_| pending.append(&bytes)).await?,
                 Ok(None) => return Ok(pending),
                 Err(error) => {
-                    self.blocking("put", key, move |_| Ok(drop(pending))).await?;
+                    self.blocking("put", key, move |_| {
+                        drop(pending);
+                        Ok(())
+                    })
+                    .await?;
                     return Err(error.with_outcome(Outcome::NotApplied).with_operation("put").with_key(key));
                 }
             }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use longshore::{Error, ErrorKind, ObjectKey, Payload, Result as Answer, Runtime as _, Storage, TokioRuntime};
+use longshore::{Error, ErrorKind, ObjectKey, Payload, Result as Answer, Storage};
 use longshore_conformance::suite::{ignored_groups, unshown};
 use longshore_conformance::{CaseReport, Group, Harness, Scratch, Size, Suite, Verdict, report};
 use serde_json::Value;
@@ -21,7 +21,7 @@ use crate::stores::{self, Kind};
 pub(super) async fn run(args: Conformance, json: bool) -> Result<Exit> {
     address::check(&args.url)?;
     let kind = stores::of(&args.url);
-    writable(&*stores::open(Arc::clone(&kind)).await?).await?;
+    writable(&*stores::reach(&args.url).await?).await?;
     for path in args.json.iter().filter(|path| path.as_path() != Path::new("-")).chain(&args.junit) {
         claim(path)?;
     }
@@ -133,9 +133,7 @@ fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
 
 /// A store in which nothing can be written would fail nearly every case, each with the same words.
 async fn writable(storage: &dyn Storage) -> Result<()> {
-    let mut nonce = [0; 8];
-    TokioRuntime.random(&mut nonce)?;
-    let key = ObjectKey::new(format!("conformance-{:016x}/segments/0/first", u64::from_le_bytes(nonce)))?;
+    let key = ObjectKey::new(format!("conformance-{}/segments/0/first", stores::random()?))?;
     storage.put(&key, Payload::from("longshore conformance")).await?;
     storage.delete(&key).await?;
     Ok(())
