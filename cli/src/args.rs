@@ -8,7 +8,7 @@ use crate::conflict::Rule;
 use crate::dying::DieAt;
 use crate::exit;
 
-/// Keeps folders in step through storage that you already have: a folder, on this machine or on a mounted share.
+/// Keeps folders in step through storage that you already have: a folder, on this machine or on a mounted share, or a bucket.
 #[derive(Debug, Parser)]
 #[command(name = "longshore", version, after_help = exit::HELP)]
 pub(crate) struct Cli {
@@ -85,7 +85,7 @@ pub(crate) struct Attached {
 pub(crate) struct Init {
     /// The folder of files.
     pub(crate) folder: PathBuf,
-    /// The store's address: `file:///path/to/folder`. No password belongs in it.
+    /// The store's address: `file:///path/to/folder` or `s3://bucket/prefix`. No password belongs in it.
     pub(crate) url: String,
     /// The folder was moved, and its state, which lies elsewhere, does not know it yet. Not for copies.
     #[arg(long, conflicts_with_all = ["join", "state", "device"])]
@@ -177,7 +177,10 @@ pub(crate) struct Demo {
     /// Fill the first device with the files of this folder. If not given: those that git tracks in the current repository.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) from: Option<PathBuf>,
-    /// Keep the folders, and say where they are.
+    /// Put the store below this address, under a name of its own, and remove it at the end. If not given: into a temporary folder.
+    #[arg(long)]
+    pub(crate) url: Option<String>,
+    /// Keep the folders and the store, and say where they are.
     #[arg(long)]
     pub(crate) keep: bool,
     #[command(flatten)]
@@ -187,7 +190,7 @@ pub(crate) struct Demo {
 /// `longshore doctor`
 #[derive(Debug, Args)]
 pub(crate) struct Doctor {
-    /// The store's address: `file:///path/to/folder`.
+    /// The store's address: `file:///path/to/folder` or `s3://bucket/prefix`.
     pub(crate) url: String,
     #[command(flatten)]
     output: Output,

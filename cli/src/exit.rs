@@ -4,6 +4,9 @@ use std::fmt;
 
 use longshore::{Error, ErrorKind};
 
+use crate::address;
+use crate::stores;
+
 /// The exit codes, as `longshore --help` lists them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -82,15 +85,11 @@ impl Failure {
     /// A library error of the store at this address, which holds no password; `reworded` puts it into the user's words.
     pub(crate) fn of_store(error: &Error, url: &str, reworded: impl Fn(&str) -> String) -> Self {
         let key = error.key().unwrap_or_default();
-        let what = explained(error, key);
-        let what = reworded(&what);
+        let what = reworded(&explained(error, key, stores::of(url).next_step(error)));
         if is_local(error) {
             return Self::new(exit_of(error.kind()), if key.is_empty() { "longshore" } else { key }, what);
         }
-        // The path of a folder stands in its address.
-        let root = longshore::file_url_path(url).is_some_and(|path| path.as_os_str() == key);
-        let object = if key.is_empty() || root { url.to_owned() } else { format!("{url}: {key}") };
-        Self::new(exit_of(error.kind()), object, what)
+        Self::new(exit_of(error.kind()), address::of_object(url, key), what)
     }
 
     /// With fields to print beside it as JSON.
@@ -117,13 +116,13 @@ impl fmt::Display for Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let object = error.key().or(error.operation()).unwrap_or("longshore").to_owned();
-        let what = explained(&error, &object);
+        let what = explained(&error, &object, None);
         Self::new(exit_of(error.kind()), object, what)
     }
 }
 
-/// What a library error says, its cause, and the next step.
-fn explained(error: &Error, object: &str) -> String {
+/// What a library error says, its cause, and the next step: the one that is given, or else one for any store.
+fn explained(error: &Error, object: &str, step: Option<String>) -> String {
     let mut what = error.message().to_owned();
     if let (Some(expected), Some(actual)) = (error.expected(), error.actual()) {
         what = format!("{what} (expected {expected}, found {actual})");
@@ -134,10 +133,13 @@ fn explained(error: &Error, object: &str) -> String {
             what = format!("{what} ({source})");
         }
     }
-    if !what.contains("; ") && !what.contains(": ") {
-        what = format!("{what}; {}", next_step(error.kind()));
+    // A message that tells the next step has it after one of these.
+    match step {
+        _ if what.contains("; ") => what,
+        Some(step) => format!("{what}; {step}"),
+        None if what.contains(": ") => what,
+        None => format!("{what}; {}", next_step(error.kind())),
     }
-    what
 }
 
 /// Whether an error is one of the device: of a file, or of the state's database.

@@ -1,12 +1,16 @@
-//! What `doctor` and `conformance` must know of the kinds of stores beyond opening one. A new kind is one more type here, and one
+//! What the commands must know of the kinds of stores beyond opening one. A new kind is one more type here, and one
 //! more arm in [`of`].
 
+#[cfg(feature = "s3")]
+mod bucket;
 mod folder;
 
 use std::sync::Arc;
 
-use longshore::{Error, ErrorKind, Result, Storage};
+use longshore::{Error, ErrorKind, Folder, Result, Runtime as _, Storage, TokioRuntime};
 use longshore_conformance::doctor::Finding;
+
+use crate::exit::Failure;
 
 /// A kind of store, at one address.
 pub(crate) trait Kind: Send + Sync {
@@ -28,12 +32,21 @@ pub(crate) trait Kind: Send + Sync {
         Vec::new()
     }
 
+    /// What to do about an error, where more can be said than of any store. It stands in a message, so it holds no secret.
+    fn next_step(&self, _error: &Error) -> Option<String> {
+        None
+    }
+
     /// Removes what scratch places with names that begin so leave beside objects. It may block.
     fn sweep(&self, _prefix: &str) {}
 }
 
 /// The kind of the store at this address.
 pub(crate) fn of(url: &str) -> Arc<dyn Kind> {
+    #[cfg(feature = "s3")]
+    if url.starts_with("s3://") {
+        return Arc::new(bucket::Bucket::new(url));
+    }
     match longshore::file_url_path(url) {
         Some(path) => Arc::new(folder::Folder::new(url, path)),
         None => Arc::new(Other(url.to_owned())),
@@ -53,4 +66,19 @@ impl Kind for Other {
 pub(crate) async fn open(kind: Arc<dyn Kind>) -> Result<Arc<dyn Storage>> {
     let opening = tokio::task::spawn_blocking(move || kind.open());
     opening.await.map_err(|error| Error::new(ErrorKind::Internal, "a thread ended early").with_source(error))?
+}
+
+/// A client of the store at this address, which has answered once: an address may be well formed, and yet lead nowhere.
+pub(crate) async fn reach(url: &str) -> crate::exit::Result<Arc<dyn Storage>> {
+    let failed = |error: Error| Failure::of_store(&error, url, ToOwned::to_owned);
+    let storage = open(of(url)).await.map_err(failed)?;
+    storage.list(&Folder::ROOT, None).await.map_err(failed)?;
+    Ok(storage)
+}
+
+/// What no other name ends with.
+pub(crate) fn random() -> Result<String> {
+    let mut bytes = [0; 8];
+    TokioRuntime.random(&mut bytes)?;
+    Ok(format!("{:016x}", u64::from_le_bytes(bytes)))
 }

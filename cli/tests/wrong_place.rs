@@ -128,8 +128,8 @@ fn what_is_no_address_is_explained() {
         let said = init(&place, &["k", wrong]).fails(2);
         assert!(said.contains(&format!("write {meant}")) || said.contains("write file:///"), "{wrong}: {said}");
     }
-    let said = init(&place, &["k", "s3://bucket/x"]).fails(2);
-    assert!(said.contains("s3://bucket/x: no stores of the scheme `s3`") && said.contains("file:///"), "{said}");
+    let said = init(&place, &["k", "gs://bucket/x"]).fails(2);
+    assert!(said.contains("gs://bucket/x: no stores of the scheme `gs`") && said.contains("file:///"), "{said}");
     assert!(!init(&place, &["k", "anna:secret@host:/x"]).fails(2).contains("secret"));
 }
 

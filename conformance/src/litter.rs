@@ -1,7 +1,7 @@
-//! Removing what a case left, and seeing that nothing stays.
+//! Removing what was written in a scratch place, and seeing that nothing stays.
 
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
-use longshore_core::{Folder, ObjectKey, Storage};
+use longshore_core::{Error, ErrorKind, Folder, ObjectKey, Storage};
 
 use crate::verdict::Failure;
 
@@ -63,6 +63,29 @@ pub(crate) async fn names(storage: &dyn Storage, folder: &Folder) -> Result<Vec<
         }
     }
     Err(Failure::new(format!("the listing of {folder} does not end")))
+}
+
+/// Removes all objects of longshore in this storage, with as many calls at once as it bears. Only for a scratch place that nobody
+/// uses any more.
+///
+/// Errors: `Unavailable`, with what the storage said, or how many objects were still there after all had been deleted.
+///
+/// ```
+/// use longshore_conformance::litter;
+/// use longshore_core::{MemoryStorage, ObjectKey, Storage as _};
+///
+/// # futures::executor::block_on(async {
+/// let storage = MemoryStorage::new();
+/// storage.create(&ObjectKey::new("format/data")?, "x".into()).await?;
+/// litter::remove_all(&storage).await?;
+/// assert!(storage.objects().is_empty());
+/// # Ok::<(), longshore_core::Error>(())
+/// # })?;
+/// # Ok::<(), longshore_core::Error>(())
+/// ```
+pub async fn remove_all(storage: &dyn Storage) -> Result<(), Error> {
+    let removed = clean(storage, &Folder::ROOT, storage.capabilities().parallelism.max(1)).await;
+    removed.map_err(|failure| Error::new(ErrorKind::Unavailable, failure.seen().to_owned()).with_operation("delete"))
 }
 
 /// Removes everything in a folder, with so many calls at once. What cannot be removed is a failure.

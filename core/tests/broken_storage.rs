@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_trait::async_trait;
 use bytes::Bytes;
 use longshore_core::{
-    ByteRange, Capabilities, Created, DomainName, ErrorKind, Folder, Listing, MemoryStorage, Object, ObjectKey,
+    ByteRange, Capabilities, Created, DomainName, Error, ErrorKind, Folder, Listing, MemoryStorage, Object, ObjectKey,
     Payload, Reply, Result, Server, Storage, StoreOptions, StoredServer,
 };
 use support::sim::Sim;
@@ -19,6 +19,8 @@ use support::sim::Sim;
 enum Flaw {
     /// It keeps every rule.
     None,
+    /// It keeps every rule; who loses while another writes is told nothing but that something failed.
+    LosersAreToldNothing,
     /// The condition is ignored: the last writer wins, and everybody is told "created".
     IgnoresCondition,
     /// The right status, and the bytes of the loser.
@@ -77,6 +79,12 @@ impl Storage for Broken {
             Flaw::ChecksThenWrites if !taken => {
                 let_others_run().await;
                 self.overwrite(key, bytes, Created::Created).await
+            }
+            Flaw::LosersAreToldNothing if !taken => {
+                let_others_run().await;
+                let reply = self.inner.create(key, bytes).await?;
+                let lost = || Error::new(ErrorKind::Unavailable, "the server answered 500");
+                if reply.value == Created::Exists { Err(lost()) } else { Ok(reply) }
             }
             Flaw::AlwaysExists => Ok(Reply::new(Created::Exists)),
             _ => self.inner.create(key, bytes).await,
@@ -144,8 +152,10 @@ fn each_is_refused_with_its_reason() {
 
 #[test]
 fn a_sound_one_is_accepted_and_nothing_of_the_probe_is_left() {
-    let (storage, result) = initialize(Flaw::None);
-    result.unwrap();
-    let keys: Vec<String> = storage.objects().keys().map(ToString::to_string).collect();
-    assert_eq!(keys, ["format/data"]);
+    for sound in [Flaw::None, Flaw::LosersAreToldNothing] {
+        let (storage, result) = initialize(sound);
+        result.unwrap();
+        let keys: Vec<String> = storage.objects().keys().map(ToString::to_string).collect();
+        assert_eq!(keys, ["format/data"], "{sound:?}");
+    }
 }

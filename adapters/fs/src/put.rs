@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 
 use longshore_core::{Error, ErrorKind, ObjectKey, Outcome, Reply, Result};
 
@@ -26,6 +27,42 @@ pub(crate) struct Upload {
 impl fmt::Debug for Upload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Upload").field("target", &self.target).field("len", &self.len).finish_non_exhaustive()
+    }
+}
+
+/// A `put` under way whose future may be dropped at any moment: then its temporary goes too.
+#[derive(Debug)]
+pub(crate) struct Pending {
+    store: Arc<Store>,
+    upload: Option<Upload>,
+}
+
+impl Pending {
+    /// Begins a `put`.
+    pub(crate) fn begin(store: Arc<Store>, key: &ObjectKey) -> Result<Self> {
+        let upload = Some(store.begin(key)?);
+        Ok(Self { store, upload })
+    }
+
+    /// Writes the next piece; a failure leaves nothing.
+    pub(crate) fn append(mut self, bytes: &[u8]) -> Result<Self> {
+        if let Some(upload) = self.upload.take() {
+            self.upload = Some(self.store.append(upload, bytes)?);
+        }
+        Ok(self)
+    }
+
+    /// The whole upload, to be finished.
+    pub(crate) fn into_upload(mut self) -> Option<Upload> {
+        self.upload.take()
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        if let Some(upload) = self.upload.take() {
+            self.store.abandon(upload);
+        }
     }
 }
 

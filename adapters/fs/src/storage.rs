@@ -16,7 +16,7 @@ use longshore_core::{
 use crate::errors::not_applied;
 use crate::get::Download;
 use crate::platform::{OsDisk, sync_folder};
-use crate::put::Upload;
+use crate::put::Pending;
 use crate::replicated;
 use crate::store::Store;
 
@@ -118,27 +118,24 @@ impl Fs {
     }
 
     /// Writes the pieces as they come, one at a time.
-    async fn receive(&self, key: &ObjectKey, payload: Payload) -> Result<Upload> {
+    async fn receive(&self, key: &ObjectKey, payload: Payload) -> Result<Pending> {
         let mut stream = payload.into_stream();
-        let wanted = key.clone();
-        let mut upload = self.blocking("put", key, move |store| store.begin(&wanted)).await?;
+        let (store, wanted) = (Arc::clone(&self.store), key.clone());
+        let mut pending = self.blocking("put", key, move |_| Pending::begin(store, &wanted)).await?;
         loop {
             match stream.try_next().await {
-                Ok(Some(bytes)) => {
-                    upload = self.blocking("put", key, move |store| store.append(upload, &bytes)).await?;
+                Ok(Some(bytes)) => pending = self.blocking("put", key, move |_| pending.append(&bytes)).await?,
+                Ok(None) => return Ok(pending),
+                Err(error) => {
+                    self.blocking("put", key, move |_| {
+                        drop(pending);
+                        Ok(())
+                    })
+                    .await?;
+                    return Err(error.with_outcome(Outcome::NotApplied).with_operation("put").with_key(key));
                 }
-                Ok(None) => return Ok(upload),
-                Err(error) => return self.give_up(key, upload, error).await,
             }
         }
-    }
-
-    async fn give_up(&self, key: &ObjectKey, upload: Upload, error: Error) -> Result<Upload> {
-        self.blocking("put", key, move |store| {
-            store.abandon(upload);
-            Err(error.with_outcome(Outcome::NotApplied))
-        })
-        .await
     }
 }
 
@@ -166,8 +163,12 @@ impl Storage for Fs {
         if key.is_record() {
             return Err(invalid("a name that ends in /data is created once: use create", "put", key));
         }
-        let upload = self.receive(key, payload).await?;
-        self.blocking("put", key, move |store| store.finish(upload)).await
+        let pending = self.receive(key, payload).await?;
+        self.blocking("put", key, move |store| match pending.into_upload() {
+            Some(upload) => store.finish(upload),
+            None => Err(Error::new(ErrorKind::Internal, "an upload was lost")),
+        })
+        .await
     }
 
     async fn get(&self, key: &ObjectKey, range: ByteRange) -> Result<Reply<Option<Object>>> {

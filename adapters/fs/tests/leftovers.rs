@@ -67,3 +67,24 @@ async fn a_broken_payload_leaves_nothing() {
     assert_eq!(fs::read_dir(folder.path().join("segments")).unwrap().count(), 0);
     assert_eq!(read(&storage, &key("segments/a")).await.unwrap(), None);
 }
+
+/// A `put` whose future is dropped in the middle of its bytes takes its temporary along.
+#[tokio::test]
+async fn a_dropped_put_leaves_nothing() {
+    use futures::stream::{self, StreamExt};
+    use longshore_core::Payload;
+    let (folder, storage) = store();
+    let segments = folder.path().join("segments");
+    let names = || fs::read_dir(&segments).map(Iterator::count).unwrap_or_default();
+    let bytes = stream::iter([Ok("half".into())]).chain(stream::pending()).boxed();
+    let putting = tokio::spawn(async move { storage.put(&key("segments/a"), Payload::new(8, bytes)).await.map(drop) });
+    while names() == 0 {
+        tokio::task::yield_now().await;
+    }
+    putting.abort();
+    assert!(putting.await.unwrap_err().is_cancelled());
+    // A piece that is being written is written to its end, in another thread.
+    while names() > 0 {
+        tokio::task::yield_now().await;
+    }
+}

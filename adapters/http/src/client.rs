@@ -35,7 +35,7 @@ impl Http {
         let activity = Activity::new();
         let end = self.budget.and_then(|budget| Instant::now().checked_add(budget));
         let watched = activity.clone();
-        let request = request.map(|body| reqwest::Body::wrap(Outgoing { body, activity: watched }));
+        let request = request.map(|body| reqwest::Body::wrap(Outgoing::new(body, watched)));
         // Its error repeats the address.
         let request = reqwest::Request::try_from(request)
             .map_err(|_| SendFailure::new(FailureKind::Malformed, "the address is malformed"))?;

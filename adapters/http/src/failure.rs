@@ -22,6 +22,8 @@ pub enum FailureKind {
     OverBudget,
     /// The connection broke.
     Broken,
+    /// What came back is no HTTP.
+    NotHttp,
     /// The request could not be built.
     Malformed,
 }
@@ -45,7 +47,7 @@ impl SendFailure {
 
     /// Whether the server can have seen the request, so that a write may have been applied.
     pub fn is_sent(&self) -> bool {
-        matches!(self.kind, FailureKind::Idle | FailureKind::OverBudget | FailureKind::Broken)
+        matches!(self.kind, FailureKind::Idle | FailureKind::OverBudget | FailureKind::Broken | FailureKind::NotHttp)
     }
 
     /// The error of this failure: `Unavailable`, or `Invalid` for a request that could not be built; its outcome is `Unknown`
@@ -68,6 +70,9 @@ impl fmt::Display for SendFailure {
             FailureKind::Idle => "the connection stood still",
             FailureKind::OverBudget => "the request took longer than its budget",
             FailureKind::Broken => "the connection broke",
+            FailureKind::NotHttp => {
+                "what answers there speaks no HTTP; is it a port for TLS, and the address to be https?"
+            }
             FailureKind::Malformed => "the request could not be built",
         };
         f.write_str(what)?;
@@ -81,10 +86,11 @@ impl From<reqwest::Error> for SendFailure {
     fn from(error: reqwest::Error) -> Self {
         let kind = if error.is_builder() {
             FailureKind::Malformed
-        } else if let Some(tls) = find::<rustls::Error>(&error) {
-            of_tls(tls)
         } else if error.is_connect() {
-            FailureKind::Connect
+            // Later, TLS breaks as any connection does: the server may have read the request by then.
+            find::<rustls::Error>(&error).map_or(FailureKind::Connect, of_tls)
+        } else if find::<hyper::Error>(&error).is_some_and(hyper::Error::is_parse) {
+            FailureKind::NotHttp
         } else {
             FailureKind::Broken
         };

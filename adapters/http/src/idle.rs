@@ -57,30 +57,59 @@ fn still_for(idle: Duration) -> SendFailure {
     SendFailure::new(FailureKind::Idle, format!("nothing moved for {} s", idle.as_secs_f32()))
 }
 
-/// A body on its way up.
+/// The most bytes that go up unseen: the connection takes a whole frame at once, and asks for the next when it is gone.
+const PIECE: usize = 64 * 1024;
+
+/// A body on its way up, in small pieces.
 pub(crate) struct Outgoing<B> {
-    pub(crate) body: B,
-    pub(crate) activity: Activity,
+    body: B,
+    /// What is left of a large frame.
+    rest: Bytes,
+    activity: Activity,
 }
 
-impl<B: Body + Unpin> Body for Outgoing<B> {
-    type Data = B::Data;
+impl<B> Outgoing<B> {
+    pub(crate) fn new(body: B, activity: Activity) -> Self {
+        Self { body, rest: Bytes::new(), activity }
+    }
+
+    fn piece(&mut self) -> Frame<Bytes> {
+        let len = self.rest.len().min(PIECE);
+        Frame::data(self.rest.split_to(len))
+    }
+}
+
+impl<B: Body<Data = Bytes> + Unpin> Body for Outgoing<B> {
+    type Data = Bytes;
     type Error = B::Error;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         self.activity.moved();
-        Pin::new(&mut self.body).poll_frame(context)
+        if !self.rest.is_empty() {
+            return Poll::Ready(Some(Ok(self.piece())));
+        }
+        let Some(frame) = ready!(Pin::new(&mut self.body).poll_frame(context)?) else { return Poll::Ready(None) };
+        Poll::Ready(Some(Ok(match frame.into_data() {
+            Ok(bytes) => {
+                self.rest = bytes;
+                self.piece()
+            }
+            Err(other) => other,
+        })))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.rest.is_empty() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        let (rest, theirs) = (self.rest.len() as u64, self.body.size_hint());
+        let mut hint = SizeHint::new();
+        hint.set_lower(theirs.lower().saturating_add(rest));
+        if let Some(upper) = theirs.upper() {
+            hint.set_upper(upper.saturating_add(rest));
+        }
+        hint
     }
 }
 
@@ -163,5 +192,81 @@ impl Body for Nothing {
 
     fn size_hint(&self) -> SizeHint {
         SizeHint::with_exact(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::stream::{self, StreamExt as _};
+    use http_body_util::{BodyExt as _, Full};
+
+    use super::*;
+
+    const IDLE: Duration = Duration::from_secs(60);
+
+    #[tokio::test]
+    async fn a_large_frame_goes_up_in_pieces_that_are_each_seen() {
+        let bytes: Vec<u8> = (0..300_000_u32).map(|at| u8::try_from(at % 251).unwrap()).collect();
+        let mut body = Outgoing::new(Full::new(Bytes::from(bytes.clone())), Activity::new());
+        let mut sent = Vec::new();
+        while let Some(frame) = body.frame().await {
+            let piece = frame.unwrap().into_data().unwrap();
+            assert!((1..=PIECE).contains(&piece.len()));
+            sent.extend_from_slice(&piece);
+            assert_eq!(body.size_hint().exact(), Some((bytes.len() - sent.len()) as u64));
+            assert_eq!(body.is_end_stream(), sent.len() == bytes.len());
+        }
+        assert_eq!(sent, bytes);
+    }
+
+    /// An hour up, and an hour down, with a byte every 59 seconds.
+    #[tokio::test(start_paused = true)]
+    async fn what_moves_is_never_too_slow() {
+        let activity = Activity::new();
+        let work = async {
+            for _ in 0..60 {
+                sleep(Duration::from_secs(59)).await;
+                activity.moved();
+            }
+        };
+        activity.watch(work, IDLE, None).await.unwrap();
+        assert_eq!(down(Duration::from_secs(59), None).await.unwrap().len(), 60);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_stands_still_ends_when_its_time_is_up() {
+        let before = Instant::now();
+        let failure = Activity::new().watch(std::future::pending::<()>(), IDLE, None).await.unwrap_err();
+        assert_eq!((failure.kind(), before.elapsed()), (FailureKind::Idle, IDLE));
+        let before = Instant::now();
+        let failure = down(Duration::from_secs(61), None).await.unwrap_err();
+        assert_eq!((failure.kind(), before.elapsed()), (FailureKind::Idle, IDLE));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_budget_ends_also_what_moves() {
+        let (before, budget) = (Instant::now(), Duration::from_secs(100));
+        let failure = down(Duration::from_secs(7), Some(before + budget)).await.unwrap_err();
+        assert_eq!((failure.kind(), before.elapsed()), (FailureKind::OverBudget, budget));
+        let activity = Activity::new();
+        let work = async {
+            loop {
+                sleep(Duration::from_secs(7)).await;
+                activity.moved();
+            }
+        };
+        let (before, end) = (Instant::now(), Instant::now() + budget);
+        let failure = activity.watch(work, IDLE, Some(end)).await.unwrap_err();
+        assert_eq!((failure.kind(), before.elapsed()), (FailureKind::OverBudget, budget));
+    }
+
+    /// Sixty bytes on their way down, each after a pause.
+    async fn down(pause: Duration, end: Option<Instant>) -> Result<Bytes, SendFailure> {
+        let bytes = stream::iter(0..60).then(move |_| async move {
+            sleep(pause).await;
+            Ok::<_, std::io::Error>(Bytes::from("b"))
+        });
+        let body = Incoming::new(reqwest::Body::wrap_stream(bytes), IDLE, end);
+        Ok(body.collect().await?.to_bytes())
     }
 }

@@ -15,10 +15,15 @@ use object_store::{ClientOptions, CredentialProvider};
 use quick_xml::Reader;
 use quick_xml::events::Event;
 
+use crate::errors::of_answer;
 use crate::exchange::{Answered, Exchange, Seen};
+use crate::page;
 
 /// The most bytes of an error's body that are read.
 const MOST: usize = 64 * 1024;
+/// The most bytes of a page of a listing: a thousand keys of 1,024 bytes, each of them escaped, and more. What is longer is cut,
+/// and no listing then.
+const PAGE: usize = 32 * 1024 * 1024;
 
 /// Gives `object_store` an HTTP client of ours: one pool, each request sent once, idle timeouts, and an eye on every answer.
 ///
@@ -54,26 +59,75 @@ struct Watched(Http);
 #[async_trait]
 impl HttpService for Watched {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
-        let response = match self.0.send(request).await {
-            Ok(response) => response,
-            Err(failure) => {
-                Exchange::note(Seen::Failed(failure.to_error()));
-                return Err(http_error(failure));
-            }
-        };
+        let asked = Asked::by(&request);
+        let response = self.0.send(request).await.map_err(failed)?;
         let (parts, body) = response.into_parts();
         let mut answered = head(parts.status, &parts.headers);
-        if parts.status.is_success() {
-            Exchange::note(Seen::Answered(answered));
-            let body = http_body_util::BodyExt::map_err(body, http_error);
-            return Ok(HttpResponse::from_parts(parts, HttpResponseBody::new(body)));
-        }
-        // A body that breaks off changes nothing in what the status says.
-        let bytes = read(body).await;
-        answered.code = code(&bytes);
-        Exchange::note(Seen::Answered(answered));
-        Ok(HttpResponse::from_parts(parts, bytes.into()))
+        let body = match (parts.status.is_success(), asked) {
+            (true, Asked::Other) if overflows(&parts.headers) => return Err(no_answer(&answered)),
+            (true, Asked::Other) => {
+                Exchange::note(Seen::Answered(answered));
+                HttpResponseBody::new(http_body_util::BodyExt::map_err(body, http_error))
+            }
+            (true, Asked::Page) => {
+                let (xml, whole) = read(body, PAGE).await;
+                whole.map_err(failed)?;
+                let page = page::checked(xml.freeze()).ok_or_else(|| no_answer(&answered))?;
+                Exchange::note(Seen::Answered(answered));
+                page.into()
+            }
+            (true, Asked::Write) => {
+                let (bytes, whole) = read(body, MOST).await;
+                whole.map_err(failed)?;
+                if !bytes.trim_ascii().is_empty() {
+                    return Err(no_answer(&answered));
+                }
+                Exchange::note(Seen::Answered(answered));
+                Bytes::new().into()
+            }
+            (false, _) => {
+                // A body that breaks off changes nothing in what the status says.
+                let (bytes, _) = read(body, MOST).await;
+                answered.code = code(&bytes);
+                Exchange::note(Seen::Answered(answered));
+                // `object_store` wants text.
+                String::from_utf8_lossy(&bytes).into_owned().into()
+            }
+        };
+        Ok(HttpResponse::from_parts(parts, body))
     }
+}
+
+/// What a request asks for, as far as its answer is looked into.
+#[derive(Clone, Copy)]
+enum Asked {
+    /// To store something. No object store answers that with a body: a page of another server, such as a hotel's, does.
+    Write,
+    /// A page of a listing.
+    Page,
+    Other,
+}
+
+impl Asked {
+    fn by(request: &HttpRequest) -> Self {
+        let query = request.uri().query().unwrap_or_default();
+        match *request.method() {
+            http::Method::PUT => Self::Write,
+            http::Method::GET if query.split('&').any(|pair| pair == "list-type=2") => Self::Page,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// Notes a failure.
+fn failed(failure: SendFailure) -> HttpError {
+    Exchange::note(Seen::Failed(failure.to_error()));
+    http_error(failure)
+}
+
+fn no_answer(answered: &Answered) -> HttpError {
+    Exchange::note(Seen::Failed(of_answer(answered)));
+    HttpError::new(HttpErrorKind::Decode, of_answer(answered))
 }
 
 fn head(status: http::StatusCode, headers: &HeaderMap) -> Answered {
@@ -89,23 +143,31 @@ fn head(status: http::StatusCode, headers: &HeaderMap) -> Answered {
     }
 }
 
+/// Whether a range ends at the last number there is: `object_store` counts on from it.
+fn overflows(headers: &HeaderMap) -> bool {
+    let range = headers.get(http::header::CONTENT_RANGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    range.split(['-', '/']).any(|number| number.trim().parse() == Ok(u64::MAX))
+}
+
 /// What may be repeated in a message: nothing that a server could make up to mislead.
 fn is_plain(text: &str) -> bool {
     (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.')
 }
 
-async fn read(body: Incoming) -> Bytes {
+/// The first bytes of a body, and whether it broke off before them.
+async fn read(body: Incoming, most: usize) -> (BytesMut, Result<(), SendFailure>) {
     let mut stream = http_body_util::BodyDataStream::new(body);
     let mut all = BytesMut::new();
-    while let Ok(Some(bytes)) = stream.try_next().await {
-        let room = MOST - all.len();
-        all.extend_from_slice(&bytes[..bytes.len().min(room)]);
-        if all.len() == MOST {
-            break;
+    loop {
+        match stream.try_next().await {
+            Ok(Some(bytes)) => all.extend_from_slice(&bytes[..bytes.len().min(most - all.len())]),
+            Ok(None) => return (all, Ok(())),
+            Err(failure) => return (all, Err(failure)),
+        }
+        if all.len() == most {
+            return (all, Ok(()));
         }
     }
-    // `object_store` wants text.
-    String::from_utf8_lossy(&all).into_owned().into()
 }
 
 /// The `Code` of an error's XML body, as S3 and Azure send it.

@@ -7,8 +7,8 @@ use longshore_core::{ByteStream, Error, ErrorKind};
 use object_store::path::Path;
 use object_store::{GetOptions, GetRange, GetResult, ObjectStore};
 
-use crate::errors::meaning;
-use crate::exchange::Exchange;
+use crate::errors::{is_missing, meaning};
+use crate::exchange::{Answered, Exchange, Seen};
 
 /// The bytes of one request of a large object.
 const PART: u64 = 8 * 1024 * 1024;
@@ -43,7 +43,13 @@ async fn part(
 ) -> Result<Vec<bytes::Bytes>, Error> {
     let options = GetOptions { range: Some(GetRange::Bounded(range.clone())), ..GetOptions::default() };
     let (result, seen) = Exchange::watch(store.get_opts(&path, options)).await;
-    let result = result.map_err(|error| meaning(error, seen))?;
+    let result = match result {
+        Ok(result) => result,
+        Err(error) if is_missing(&error, seen.as_ref()) => {
+            return Err(Error::new(ErrorKind::Unavailable, "the object was deleted while it was read"));
+        }
+        Err(error) => return Err(no_range(seen.as_ref()).unwrap_or_else(|| meaning(error, seen))),
+    };
     if result.range != range || result.meta.size != size {
         return Err(Error::new(
             ErrorKind::Unavailable,
@@ -55,6 +61,13 @@ async fn part(
         ));
     }
     result.into_stream().map_err(broken).try_collect().await
+}
+
+/// The error of a range that was answered with something else; none if it was not.
+pub(crate) fn no_range(seen: Option<&Seen>) -> Option<Error> {
+    let Some(Seen::Answered(Answered { status: 200..300, .. })) = seen else { return None };
+    let what = "the server sent something else than the part of the object that was asked for: does it know ranges?";
+    Some(Error::new(ErrorKind::Unavailable, what))
 }
 
 /// The first bytes of a stream; what comes after them is not read.

@@ -16,6 +16,19 @@ pub(crate) fn meaning(error: object_store::Error, seen: Option<Seen>) -> Error {
     }
 }
 
+/// Whether the object is missing, in the store's own words: a missing bucket is something else, and so is the 404 of a server on
+/// the way.
+pub(crate) fn is_missing(error: &object_store::Error, seen: Option<&Seen>) -> bool {
+    match seen {
+        Some(Seen::Answered(answered)) => {
+            answered.status == 404
+                && matches!(answered.code.as_deref(), Some("NoSuchKey" | "NotFound" | "BlobNotFound"))
+        }
+        Some(Seen::Failed(_)) => false,
+        None => matches!(error, object_store::Error::NotFound { .. }),
+    }
+}
+
 /// What an answer says that is not a success, or that cannot be read as one.
 pub(crate) fn of_answer(answered: &Answered) -> Error {
     let error = match answered.code.as_deref().and_then(|code| of_code(code, answered)) {
@@ -30,7 +43,7 @@ pub(crate) fn of_answer(answered: &Answered) -> Error {
 
 /// The codes of S3 and its like that say more than their status.
 ///
-/// Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>, and for storage that is full, MinIO's and
+/// Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>, and for storage that is full, `MinIO`'s and
 /// Ceph's own codes.
 fn of_code(code: &str, answered: &Answered) -> Option<Error> {
     use ErrorKind::{Denied, Full, Invalid, Missing, Unavailable, Unsupported};
@@ -82,9 +95,8 @@ fn of_status(answered: &Answered) -> Error {
     };
     let error = |kind, hint: &str| Error::new(kind, format!("{told}{hint}")).with_outcome(settled(answered));
     match status {
-        200..300 => Error::new(Unavailable, format!("{told}, and something that is no answer of an object store"))
+        200..=299 => Error::new(Unavailable, format!("{told}, and something that is no answer of an object store"))
             .with_outcome(Outcome::Unknown),
-        // A redirect is not followed: it could lead anywhere.
         300..=399 => Error::new(Invalid, elsewhere(answered)),
         401 => error(Denied, ": it asks for credentials"),
         403 => error(
@@ -95,12 +107,11 @@ fn of_status(answered: &Answered) -> Error {
         404 => error(Missing, ": the place is not there"),
         405 | 501 => error(Unsupported, ": it may lack conditional writes"),
         408 | 425 => error(Unavailable, ""),
-        // Two writes met: neither is known to have won.
-        409 | 412 => Error::new(Unavailable, told).with_outcome(Outcome::Unknown),
         413 => error(Invalid, ": it takes no object this large"),
         429 | 503 | 509 => busy(answered),
         507 => error(Full, ": it has no room left"),
-        500..600 => Error::new(Unavailable, told).with_outcome(Outcome::Unknown),
+        // Of 409 and 412: two writes met, and neither is known to have won.
+        409 | 412 | 500..=599 => Error::new(Unavailable, told).with_outcome(Outcome::Unknown),
         _ => error(Invalid, ""),
     }
 }

@@ -52,14 +52,14 @@ impl Exchange {
         (value, seen)
     }
 
-    /// Notes what was seen. A later request of a call replaces an earlier one, but no success replaces a failure: of the parts
-    /// of an upload, others may end well after one has failed.
+    /// Notes what was seen. The first failure stays: of the parts of an upload, others may end well or badly after one has
+    /// failed, and so may its abort. Until there is one, a later success replaces an earlier one.
     #[cfg_attr(not(feature = "http"), expect(dead_code, reason = "only stores behind HTTP are watched"))]
     pub(crate) fn note(seen: Seen) {
         // A request outside of any call of ours, such as an abort on drop, is nobody's.
         let _ = EXCHANGE.try_with(|exchange| {
             let mut noted = exchange.0.lock().unwrap_or_else(PoisonError::into_inner);
-            if !seen.is_success() || noted.as_ref().is_none_or(Seen::is_success) {
+            if noted.as_ref().is_none_or(Seen::is_success) {
                 *noted = Some(seen);
             }
         });

@@ -40,6 +40,7 @@
 //! | `errors` | what a failure means for the caller |
 //! | `exchange` | what was seen of the answer while a request was under way |
 //! | `connector` | how it is seen (feature `http`) |
+//! | `page` | looks through a page of a listing before `object_store` reads it (feature `http`) |
 
 #[cfg(feature = "http")]
 mod connector;
@@ -47,6 +48,8 @@ mod download;
 mod errors;
 mod exchange;
 mod list;
+#[cfg(feature = "http")]
+mod page;
 mod storage;
 mod upload;
 

@@ -31,6 +31,7 @@ pub(crate) async fn page(
     let offset = after.map(|after| format!("{}{after}", prefix.as_deref().unwrap_or_default()));
     let mut page_token = None;
     loop {
+        let asked = page_token.clone();
         let options = PaginatedListOptions {
             offset: offset.clone(),
             delimiter: Some("/".into()),
@@ -40,6 +41,10 @@ pub(crate) async fn page(
         let page = pages.list_paginated(prefix.as_deref(), options).await?;
         let objects = page.result.objects.into_iter().map(|object| object.location);
         collect(&mut names, folder, objects.chain(page.result.common_prefixes));
+        if page.page_token.is_some() && page.page_token == asked {
+            let source = "the server gives the same page again and again".into();
+            return Err(object_store::Error::Generic { store: "listing", source });
+        }
         page_token = page.page_token;
         let complete = page_token.is_none();
         let last =
@@ -67,5 +72,5 @@ fn listing(names: BTreeSet<String>, after: Option<&str>, more: bool) -> Listing 
 
 /// The path of a folder under the prefix.
 pub(crate) fn place(prefix: &Path, folder: &Folder) -> Path {
-    folder.parts().fold(prefix.clone(), |path, part| path.join(part))
+    folder.parts().fold(prefix.clone(), Path::join)
 }

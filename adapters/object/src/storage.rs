@@ -18,7 +18,7 @@ use object_store::{
 };
 
 use crate::download;
-use crate::errors::{meaning, of_answer};
+use crate::errors::{is_missing, meaning, of_answer};
 use crate::exchange::{Answered, Exchange, Seen, time};
 use crate::list;
 use crate::upload::{self, Failed};
@@ -113,7 +113,7 @@ impl ObjectStorage {
     }
 
     fn path(&self, key: &ObjectKey) -> Path {
-        key.parts().fold(self.prefix.clone(), |path, part| path.join(part))
+        key.parts().fold(self.prefix.clone(), Path::join)
     }
 
     async fn get_part(&self, path: &Path, range: ByteRange) -> Result<Reply<Option<Object>>> {
@@ -133,13 +133,14 @@ impl ObjectStorage {
                 Ok(Reply { value: Some(nothing_of(size)), time: at })
             }
             (Err(_), Some(Seen::Answered(Answered { status: 416, .. }))) => self.size_only(path).await,
-            (Err(error), None) if !range.is_all() => match self.size_only(path).await? {
+            (Err(error), None) if !range.is_all() => match self.head(path).await? {
                 reply if reply.value.as_ref().is_some_and(|object| object.size() > range.start()) => {
                     Err(meaning(error, None))
                 }
                 reply => Ok(reply),
             },
-            (Err(error), seen) => Err(meaning(error, seen)),
+            (Err(error), seen) if range.is_all() => Err(meaning(error, seen)),
+            (Err(error), seen) => Err(download::no_range(seen.as_ref()).unwrap_or_else(|| meaning(error, seen))),
         }
     }
 
@@ -151,7 +152,26 @@ impl ObjectStorage {
     }
 
     /// The object without its bytes.
+    ///
+    /// Behind HTTP it asks for the first byte: the answer to a HEAD has no body that says whether it is the object that is
+    /// missing, or the bucket.
     async fn size_only(&self, path: &Path) -> Result<Reply<Option<Object>>> {
+        let options = GetOptions { range: Some(GetRange::Bounded(0..1)), ..GetOptions::default() };
+        let (result, seen) = Exchange::watch(self.store.get_opts(path, options)).await;
+        let at = time(seen.as_ref());
+        match (result, &seen) {
+            (Ok(first), _) => Ok(Reply { value: Some(nothing_of(first.meta.size)), time: at }),
+            (Err(_), Some(Seen::Answered(Answered { status: 416, size, .. }))) => {
+                Ok(Reply { value: Some(nothing_of(size.unwrap_or(0))), time: at })
+            }
+            (Err(error), _) if is_missing(&error, seen.as_ref()) => Ok(Reply { value: None, time: at }),
+            // An empty object has no first byte.
+            (Err(_), None | Some(Seen::Answered(Answered { status: 200, .. }))) => self.head(path).await,
+            (Err(error), _) => Err(meaning(error, seen)),
+        }
+    }
+
+    async fn head(&self, path: &Path) -> Result<Reply<Option<Object>>> {
         let (result, seen) = Exchange::watch(self.store.head(path)).await;
         let at = time(seen.as_ref());
         match result {
@@ -166,28 +186,16 @@ fn nothing_of(size: u64) -> Object {
     Object::new(size, 0, stream::empty().boxed())
 }
 
-/// Whether the object is missing; a missing bucket is something else.
-fn is_missing(error: &object_store::Error, seen: Option<&Seen>) -> bool {
-    match seen {
-        Some(Seen::Answered(answered)) => {
-            answered.status == 404
-                && matches!(answered.code.as_deref(), None | Some("NoSuchKey" | "NotFound" | "BlobNotFound"))
-        }
-        Some(Seen::Failed(_)) => false,
-        None => matches!(error, object_store::Error::NotFound { .. }),
-    }
-}
-
 /// How a failed `create` was decided, if it was.
 fn decided(error: object_store::Error, seen: Option<Seen>) -> Result<Created> {
     match (&error, &seen) {
         // 304 is what some servers say to a write instead of 412; 409 with this code is Azure's 412.
-        (_, Some(Seen::Answered(Answered { status: 304 | 412, .. }))) => Ok(Created::Exists),
+        (_, Some(Seen::Answered(Answered { status: 304 | 412, .. })))
+        | (object_store::Error::AlreadyExists { .. }, None) => Ok(Created::Exists),
         (_, Some(Seen::Answered(answered))) if answered.code.as_deref() == Some("BlobAlreadyExists") => {
             Ok(Created::Exists)
         }
         (_, Some(Seen::Answered(answered))) => Err(of_answer(answered)),
-        (object_store::Error::AlreadyExists { .. }, None) => Ok(Created::Exists),
         _ => Err(meaning(error, seen)),
     }
 }

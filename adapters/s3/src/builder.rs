@@ -52,6 +52,13 @@ impl S3Builder {
         }
     }
 
+    /// Another bucket, with all other settings as they are. An endpoint that is the old bucket's [own host](Self::is_host_of_bucket)
+    /// still leads to the old one.
+    pub fn with_bucket(mut self, bucket: impl Into<String>) -> Self {
+        self.bucket = bucket.into();
+        self
+    }
+
     /// The store is all objects whose keys begin with this and `/`; the whole bucket by default.
     pub fn with_prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = prefix.into();
@@ -129,6 +136,31 @@ impl S3Builder {
         self
     }
 
+    /// The endpoint that was given, here or in the environment; none for AWS itself.
+    pub fn endpoint(&self) -> Option<String> {
+        self.endpoint.clone().or_else(|| self.theirs.get_config_value(&AmazonS3ConfigKey::Endpoint))
+    }
+
+    /// Whether no credentials are sent.
+    pub fn is_anonymous(&self) -> bool {
+        self.theirs.get_config_value(&AmazonS3ConfigKey::SkipSignature).as_deref() == Some("true")
+    }
+
+    /// Whether the endpoint is the host of this bucket, not of all buckets.
+    ///
+    /// ```
+    /// use longshore_s3::S3;
+    ///
+    /// let builder = S3::builder_from("s3://bucket/?endpoint=https://bucket.s3.example.org&virtual_hosted_style=true")?;
+    /// assert!(builder.is_host_of_bucket());
+    /// assert!(!builder.with_virtual_hosted_style(false).is_host_of_bucket());
+    /// # Ok::<(), longshore_core::Error>(())
+    /// ```
+    pub fn is_host_of_bucket(&self) -> bool {
+        let virtual_hosts = self.theirs.get_config_value(&AmazonS3ConfigKey::VirtualHostedStyleRequest);
+        virtual_hosts.as_deref() == Some("true") && self.endpoint().is_some()
+    }
+
     /// The storage. Nothing is sent yet.
     ///
     /// Errors: `Invalid` for settings that cannot be right.
@@ -190,8 +222,7 @@ impl S3Builder {
     }
 
     fn checked_endpoint(&self) -> Result<Option<String>> {
-        let theirs = || self.theirs.get_config_value(&AmazonS3ConfigKey::Endpoint);
-        let Some(endpoint) = self.endpoint.clone().or_else(theirs) else { return Ok(None) };
+        let Some(endpoint) = self.endpoint() else { return Ok(None) };
         let malformed = || invalid("the endpoint is malformed: write https://host or https://host:port");
         let url = Url::parse(&endpoint).map_err(|_| malformed())?;
         if !url.username().is_empty() || url.password().is_some() {

@@ -55,6 +55,22 @@ impl S3 {
         crate::address::parse(address)?.build()
     }
 
+    /// The settings of an address, as [`open`](Self::open) takes it, to be altered.
+    ///
+    /// Errors: as of [`open`](Self::open).
+    ///
+    /// ```
+    /// use longshore_s3::S3;
+    ///
+    /// let builder = S3::builder_from("s3://bucket/a?endpoint=https://s3.example.org")?;
+    /// assert_eq!(builder.endpoint().as_deref(), Some("https://s3.example.org"));
+    /// assert_eq!(builder.with_bucket("other").build()?.address(), "s3://other/a");
+    /// # Ok::<(), longshore_core::Error>(())
+    /// ```
+    pub fn builder_from(address: &str) -> Result<S3Builder> {
+        crate::address::parse(address)
+    }
+
     /// The bucket and the prefix, as `s3://bucket/prefix`.
     pub fn address(&self) -> &str {
         &self.address

@@ -8,8 +8,8 @@ use longshore_conformance::{Harness, run};
 use longshore_core::{Result, Storage};
 use longshore_s3::S3;
 
-async fn open(address: String) -> Result<Arc<dyn Storage>> {
-    Ok(Arc::new(S3::open(&address)?))
+fn open(address: &str) -> Result<Arc<dyn Storage>> {
+    Ok(Arc::new(S3::open(address)?))
 }
 
 fn main() -> ExitCode {
@@ -18,6 +18,6 @@ fn main() -> ExitCode {
         let trial = Trial::test(how, || Ok(())).with_ignored_flag(true);
         return libtest_mimic::run(&Arguments::from_args(), vec![trial]).exit_code();
     };
-    let harness = Harness::storage(address.clone(), move |_| open(address.clone()));
+    let harness = Harness::storage(address.clone(), move |_| std::future::ready(open(&address)));
     run(harness.in_real_time())
 }

@@ -1,10 +1,10 @@
 //! `longshore conformance`: the suite against a real store.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
-use longshore::{Error, ErrorKind, Result as Answer, Storage};
+use longshore::{Error, ErrorKind, ObjectKey, Payload, Result as Answer, Storage};
 use longshore_conformance::suite::{ignored_groups, unshown};
 use longshore_conformance::{CaseReport, Group, Harness, Scratch, Size, Suite, Verdict, report};
 use serde_json::Value;
@@ -21,7 +21,10 @@ use crate::stores::{self, Kind};
 pub(super) async fn run(args: Conformance, json: bool) -> Result<Exit> {
     address::check(&args.url)?;
     let kind = stores::of(&args.url);
-    stores::open(Arc::clone(&kind)).await?;
+    writable(&*stores::reach(&args.url).await?).await?;
+    for path in args.json.iter().filter(|path| path.as_path() != Path::new("-")).chain(&args.junit) {
+        claim(path)?;
+    }
     let (required, size) = (required(&args.require)?, size(&args));
     let suite = args.only.iter().fold(Suite::new(harness(&args.url, &kind)).size(size), Suite::only);
     let suite = args.seed.into_iter().fold(suite, Suite::seed);
@@ -114,10 +117,26 @@ fn write(args: &Conformance, outcome: &Value, reports: &[CaseReport], json: bool
     args.junit.as_ref().map_or(Ok(()), |path| save(path, &report::junit(&args.url, reports)))
 }
 
-fn save(path: &PathBuf, text: &str) -> Result<()> {
-    fs::write(path, text).map_err(|error| {
-        Failure::new(Exit::Failure, path.display(), format!("cannot write it ({error}); choose another place"))
-    })
+fn save(path: &Path, text: &str) -> Result<()> {
+    fs::write(path, text).map_err(|error| unwritable(path, &error))
+}
+
+/// Sees that a file can be written, before a run of minutes. What is in it stays until the end of the run.
+fn claim(path: &Path) -> Result<()> {
+    let opened = fs::OpenOptions::new().create(true).append(true).open(path);
+    opened.map(drop).map_err(|error| unwritable(path, &error))
+}
+
+fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::new(Exit::Failure, path.display(), format!("cannot write it ({error}); choose another place"))
+}
+
+/// A store in which nothing can be written would fail nearly every case, each with the same words.
+async fn writable(storage: &dyn Storage) -> Result<()> {
+    let key = ObjectKey::new(format!("conformance-{}/segments/0/first", stores::random()?))?;
+    storage.put(&key, Payload::from("longshore conformance")).await?;
+    storage.delete(&key).await?;
+    Ok(())
 }
 
 /// What is said after the table: each failure with the line that repeats it, and at the end what was not shown at all.
@@ -128,6 +147,10 @@ fn closing(url: &str, size: Size, reports: &[CaseReport]) -> Vec<String> {
             lines.push(format!("{}: {}", report.case.name(), one_line(seen)));
             lines.push(format!("replay: {}", replay(url, size, report)));
         }
+    }
+    let failed = |group| reports.iter().any(|report| report.verdict.is_failed() && report.case.group() == group);
+    if failed(Group::Storage) && Group::ALL.into_iter().any(|group| group != Group::Storage && failed(group)) {
+        lines.push("begin with the first failure of storage: those of the other groups may follow from it".to_owned());
     }
     let ignored = ignored_groups(reports).into_iter();
     lines.extend(ignored.map(|(group, count)| format!("nothing was shown of {group}: its {count} cases were ignored")));
@@ -197,6 +220,7 @@ mod tests {
                 format!(r"replay: longshore conformance 'file:///it'\''s here' --only {first} --seed 7 --full"),
                 format!("{last}: lost"),
                 format!(r"replay: longshore conformance 'file:///it'\''s here' --only {last} --seed 7 --full"),
+                "begin with the first failure of storage: those of the other groups may follow from it".to_owned(),
                 "nothing was shown of crash: its 1 cases were ignored".to_owned(),
             ]
         );

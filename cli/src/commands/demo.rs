@@ -12,17 +12,20 @@ use crate::args::Demo;
 use crate::exit::{Exit, Failure, Result};
 use crate::output::say;
 
-pub(super) fn run(args: &Demo, json: bool) -> Result<Exit> {
+pub(super) async fn run(args: &Demo, json: bool) -> Result<Exit> {
     if json {
         return Err(Failure::new(Exit::Usage, "demo", "tells a story and has no JSON; leave out --json"));
     }
     let sample = sample(args.from.as_deref())?;
-    let mut stage = Stage::new()?;
+    let mut stage = Stage::new(args.url.as_deref()).await?;
     let told = tell(&sample, &mut stage);
     if args.keep {
         say!("\nEverything is still in {}.", stage.keep().display());
+        say!("The store is {}.", stage.store());
+        return told;
     }
-    told
+    let cleared = stage.clear().await;
+    told.and_then(|exit| cleared.map(|()| exit))
 }
 
 fn tell(sample: &Sample, stage: &mut Stage) -> Result<Exit> {
@@ -40,7 +43,8 @@ fn start(sample: &Sample, stage: &mut Stage) -> Result<()> {
     if sample.left_out > 0 {
         say!("   ({} more were left out, to keep this short.)", sample.left_out);
     }
-    say!("   It is attached to a new store, a plain folder, and everything is committed.");
+    let store = if stage.is_elsewhere() { stage.store() } else { "a plain folder" };
+    say!("   It is attached to a new store, {store}, and everything is committed.");
     stage.init("laptop", &[])?;
     stage.sync("laptop", &[])?;
     say!("2. A second, empty folder `phone` joins the store and gets every file.");

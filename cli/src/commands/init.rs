@@ -176,7 +176,7 @@ fn storage(args: &Init, made: &mut Made) -> Result<Arc<dyn Storage>> {
 /// Finds the store, or creates it if it may be created.
 async fn find_store(server: &StoredServer, storage: Arc<dyn Storage>, args: &Init) -> Result<Store> {
     let named = |error: Error| Failure::of_store(&error, &args.url, ToOwned::to_owned);
-    let scout = Client::builder(attached::server(storage)?, Arc::new(MemoryReplica::new())).build();
+    let scout = Client::builder(attached::server(storage.clone())?, Arc::new(MemoryReplica::new())).build();
     let plan = scout.plan().await.map_err(named)?;
     if !plan.initialize {
         let found = server.store().await.map_err(named)?.value.map(|info| info.id);
@@ -187,6 +187,9 @@ async fn find_store(server: &StoredServer, storage: Arc<dyn Storage>, args: &Ini
     if args.join {
         let what = "there is no store to join; check the address, or create one by leaving out --join";
         return Err(Failure::new(Exit::Failure, &args.url, what));
+    }
+    if longshore::file_url_path(&args.url).is_none() {
+        address::refuse_strange_objects(&*storage, &args.url).await?;
     }
     let id = server.initialize(&StoreOptions::default()).await.map_err(named)?.id;
     Ok(Store { id, created: true, documents: 0 })

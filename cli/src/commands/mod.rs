@@ -24,7 +24,7 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit> {
         Command::Log(args) => log::run(&args, json).await,
         Command::Conflicts(args) => conflicts::run(&args, json).await,
         Command::Detach(args) => detach::run(&args, json).await,
-        Command::Demo(args) => demo::run(&args, json),
+        Command::Demo(args) => demo::run(&args, json).await,
         Command::Doctor(args) => doctor::run(&args, json).await,
         Command::Conformance(args) => conformance::run(args, json).await,
     }

@@ -185,15 +185,13 @@ async fn raced(asked: &Asked<'_>) -> Answer {
             let key = &key;
             async move { client.create(key, Bytes::from(format!("racer {racer}"))).await }
         });
-        let mut winners = Vec::new();
-        for (racer, reply) in join_all(tries).await.into_iter().enumerate() {
-            winners.extend((reply?.value == Created::Created).then_some(racer));
-        }
-        match (winners.as_slice(), read(&*asked.clients[0], &key).await?) {
-            ([winner], Some(there)) if there == format!("racer {winner}") => {}
-            ([_], _) => return Err(Flaw::OthersBytes.into()),
-            ([], _) => return Err(Flaw::NoWinner.into()),
-            (_, _) => return Err(Flaw::SeveralWinners.into()),
+        let told = join_all(tries).await.into_iter().map(|reply| reply.map(|reply| reply.value)).collect();
+        let there = read(&*asked.clients[0], &key).await?;
+        // What is no racer's is nobody's: a place that no racer has.
+        let whose =
+            |bytes: Bytes| (0..clients.len()).find(|racer| bytes == format!("racer {racer}")).unwrap_or(usize::MAX);
+        if let Some(flaw) = Flaw::of_race(told, there.map(whose))? {
+            return Err(flaw.into());
         }
     }
     Ok(good(RACED, format!("of {RACERS} at once exactly one wins, in {RACES} races")))

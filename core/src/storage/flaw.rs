@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use crate::error::{Error, ErrorKind};
+use super::Created;
+use crate::error::{Error, ErrorKind, Outcome, Result};
 
 /// A broken rule that makes a storage unsafe to hold a store.
 ///
@@ -71,6 +72,48 @@ impl Flaw {
             Self::EndlessListing => "a device would ask for ever",
             Self::Undeleted => "what is no longer needed would stay, and be taken for new",
         }
+    }
+}
+
+impl Flaw {
+    /// What several `create`s of one name at once say of a storage: who was told what, and whose bytes are there afterwards, by their
+    /// places in `told`; none if nothing is there.
+    ///
+    /// A racer whose outcome is `Unknown` may have won or not: some servers answer losers so, and a reply can be lost. `Ok(None)`
+    /// is a race as it must be. An error is the first call that failed without a doubt, or the doubt itself where nobody won.
+    ///
+    /// ```
+    /// use longshore_core::{Created, Error, ErrorKind, Flaw};
+    ///
+    /// let lost = || Err(Error::new(ErrorKind::Unavailable, "the server answered 500"));
+    /// assert_eq!(Flaw::of_race(vec![Ok(Created::Created), Ok(Created::Exists), lost()], Some(0))?, None);
+    /// assert_eq!(Flaw::of_race(vec![Ok(Created::Exists), lost()], Some(1))?, None);
+    /// assert_eq!(Flaw::of_race(vec![Ok(Created::Created), lost()], Some(1))?, Some(Flaw::OthersBytes));
+    /// assert_eq!(Flaw::of_race(vec![Ok(Created::Exists), Ok(Created::Exists)], None)?, Some(Flaw::NoWinner));
+    /// assert!(Flaw::of_race(vec![Ok(Created::Exists), lost()], None).is_err());
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn of_race(told: Vec<Result<Created>>, there: Option<usize>) -> Result<Option<Self>> {
+        let (mut winners, mut doubtful) = (Vec::new(), Vec::new());
+        for (racer, told) in told.into_iter().enumerate() {
+            match told {
+                Ok(Created::Created) => winners.push(racer),
+                Ok(Created::Exists) => {}
+                Err(error) if error.outcome() == Outcome::Unknown => doubtful.push((racer, error)),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(match (winners.as_slice(), there) {
+            ([winner], Some(there)) if there == *winner => None,
+            ([_], _) => Some(Self::OthersBytes),
+            ([_, _, ..], _) => Some(Self::SeveralWinners),
+            ([], Some(there)) if doubtful.iter().any(|(racer, _)| *racer == there) => None,
+            ([], Some(_)) if !doubtful.is_empty() => Some(Self::OthersBytes),
+            ([], _) => match doubtful.into_iter().next() {
+                Some((_, error)) => return Err(error),
+                None => Some(Self::NoWinner),
+            },
+        })
     }
 }
 

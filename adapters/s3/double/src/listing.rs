@@ -19,10 +19,8 @@ pub(crate) fn page(objects: &Objects, query: &BTreeMap<String, String>) -> Strin
     let mut last = String::new();
     let mut more = false;
     objects.keys(prefix, after, |key, size| {
-        let folder = match key[prefix.len()..].split_once(delimiter).filter(|_| !delimiter.is_empty()) {
-            Some((name, _)) => Some(format!("{prefix}{name}{delimiter}")),
-            None => None,
-        };
+        let below = key[prefix.len()..].split_once(delimiter).filter(|_| !delimiter.is_empty());
+        let folder = below.map(|(name, _)| format!("{prefix}{name}{delimiter}"));
         // Of a folder all keys stand for one name; one that ended the page before is not told again.
         if folder.as_ref().is_some_and(|folder| found.folders.contains(folder) || folder.as_str() == after) {
             return true;
@@ -31,15 +29,12 @@ pub(crate) fn page(objects: &Objects, query: &BTreeMap<String, String>) -> Strin
             more = true;
             return false;
         }
-        match folder {
-            Some(folder) => {
-                last.clone_from(&folder);
-                found.folders.push(folder);
-            }
-            None => {
-                key.clone_into(&mut last);
-                found.keys.push((key.to_owned(), size));
-            }
+        if let Some(folder) = folder {
+            last.clone_from(&folder);
+            found.folders.push(folder);
+        } else {
+            key.clone_into(&mut last);
+            found.keys.push((key.to_owned(), size));
         }
         true
     });

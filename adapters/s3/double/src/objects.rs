@@ -33,6 +33,16 @@ pub(crate) struct Objects {
     kind: Kind,
     stored: Mutex<BTreeMap<String, Bytes>>,
     uploads: Mutex<Uploads>,
+    trouble: Mutex<Trouble>,
+}
+
+/// What a test makes go wrong from now on.
+#[derive(Debug, Default)]
+pub(crate) struct Trouble {
+    /// How many requests are answered before the bucket is gone; none if it stays.
+    pub(crate) bucket_left: Option<u64>,
+    /// The status and the code with which each write is refused.
+    pub(crate) writes: Option<(u16, String)>,
 }
 
 #[derive(Debug, Default)]
@@ -47,7 +57,31 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Objects {
     pub(crate) fn new(kind: Kind) -> Self {
-        Self { kind, stored: Mutex::default(), uploads: Mutex::default() }
+        Self { kind, stored: Mutex::default(), uploads: Mutex::default(), trouble: Mutex::default() }
+    }
+
+    pub(crate) fn trouble(&self) -> MutexGuard<'_, Trouble> {
+        lock(&self.trouble)
+    }
+
+    /// Counts a request. Says whether the bucket is there for it.
+    pub(crate) fn has_bucket(&self) -> bool {
+        let mut trouble = self.trouble();
+        match &mut trouble.bucket_left {
+            None => true,
+            Some(0) => {
+                lock(&self.stored).clear();
+                false
+            }
+            Some(left) => {
+                *left -= 1;
+                true
+            }
+        }
+    }
+
+    pub(crate) fn store(&self, key: &str, bytes: Bytes) {
+        lock(&self.stored).insert(key.to_owned(), bytes);
     }
 
     pub(crate) fn keeps_half(&self) -> bool {
@@ -99,6 +133,10 @@ impl Objects {
         id
     }
 
+    pub(crate) fn open_uploads(&self) -> usize {
+        lock(&self.uploads).parts.len()
+    }
+
     pub(crate) fn add_part(&self, id: u64, number: u32, bytes: Bytes) -> bool {
         lock(&self.uploads).parts.get_mut(&id).map(|parts| parts.insert(number, bytes)).is_some()
     }
@@ -106,6 +144,6 @@ impl Objects {
     /// The parts of an upload, joined; the upload is gone.
     pub(crate) fn end_upload(&self, id: u64) -> Option<Bytes> {
         let parts = lock(&self.uploads).parts.remove(&id)?;
-        Some(parts.into_values().flatten().collect())
+        Some(parts.into_values().collect::<Vec<_>>().concat().into())
     }
 }

@@ -25,8 +25,11 @@ pub(crate) async fn answer(objects: &Objects, request: Request<Incoming>) -> Res
     }
     let path = percent_decode_str(parts.uri.path()).decode_utf8_lossy().into_owned();
     let (bucket, key) = path.trim_start_matches('/').split_once('/').unwrap_or((path.trim_start_matches('/'), ""));
-    if bucket != Double::BUCKET {
+    if bucket != Double::BUCKET || !objects.has_bucket() {
         return Ok(error(StatusCode::NOT_FOUND, "NoSuchBucket"));
+    }
+    if let Some(refused) = refused(objects, &parts.method) {
+        return Ok(refused);
     }
     let query = query(parts.uri.query().unwrap_or_default());
     let only_new = parts.headers.get(IF_NONE_MATCH).is_some_and(|value| value == "*");
@@ -71,6 +74,13 @@ async fn read(mut body: Incoming) -> (Bytes, bool) {
     (all.freeze(), true)
 }
 
+/// The answer to a write, where a test wants none to be taken.
+fn refused(objects: &Objects, method: &Method) -> Option<Answer> {
+    let (code, name) = objects.trouble().writes.clone()?;
+    let writes = matches!(*method, Method::PUT | Method::POST);
+    writes.then(|| error(StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), &name))
+}
+
 /// Whether the request is signed with the one key.
 fn is_known(headers: &HeaderMap) -> bool {
     let signature = headers.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -92,9 +102,10 @@ fn upload_id(query: &BTreeMap<String, String>) -> Option<u64> {
 
 fn part(objects: &Objects, query: &BTreeMap<String, String>, body: Bytes) -> Answer {
     let number = query.get("partNumber").and_then(|number| number.parse().ok()).unwrap_or(0);
-    match upload_id(query).is_some_and(|id| objects.add_part(id, number, body)) {
-        true => tagged(Response::new(Full::default())),
-        false => error(StatusCode::NOT_FOUND, "NoSuchUpload"),
+    if upload_id(query).is_some_and(|id| objects.add_part(id, number, body)) {
+        tagged(Response::new(Full::default()))
+    } else {
+        error(StatusCode::NOT_FOUND, "NoSuchUpload")
     }
 }
 

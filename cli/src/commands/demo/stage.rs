@@ -3,17 +3,25 @@
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
+use longshore_conformance::litter;
 use serde_json::Value;
 use tempfile::TempDir;
 
 use super::failed;
+use crate::address;
 use crate::exit::{Exit, Failure, Result};
 use crate::output::say;
+use crate::replica::blocking;
+use crate::stores;
 
 /// A temporary place with a store and some devices.
 pub(super) struct Stage {
     place: TempDir,
     program: PathBuf,
+    /// The store's address.
+    store: String,
+    /// Where the store is, if it is not in the temporary place, and its name there.
+    elsewhere: Option<(String, String)>,
     /// Storage requests of all syncs so far.
     pub(super) requests: u64,
     /// Syncs that came to their end.
@@ -29,11 +37,47 @@ pub(super) enum Killed {
 }
 
 impl Stage {
-    pub(super) fn new() -> Result<Self> {
+    /// A new one; its store lies below this address, if one is given.
+    pub(super) async fn new(url: Option<&str>) -> Result<Self> {
+        let elsewhere = match url {
+            Some(url) => {
+                address::check(url)?;
+                stores::reach(url).await?;
+                Some((url.to_owned(), format!("demo-{}", stores::random()?)))
+            }
+            None => None,
+        };
         let program = std::env::current_exe().map_err(failed("longshore".as_ref()))?;
         let temporary = std::env::temp_dir();
         let place = tempfile::Builder::new().prefix("longshore-demo-").tempdir_in(&temporary);
-        Ok(Self { place: place.map_err(failed(&temporary))?, program, requests: 0, syncs: 0 })
+        let place = place.map_err(failed(&temporary))?;
+        let store = match &elsewhere {
+            Some((url, name)) => address::below(url, name),
+            None => longshore::file_url(&place.path().join("store")),
+        };
+        Ok(Self { place, program, store, elsewhere, requests: 0, syncs: 0 })
+    }
+
+    /// The store's address.
+    pub(super) fn store(&self) -> &str {
+        &self.store
+    }
+
+    /// Whether the store is not in the temporary place.
+    pub(super) fn is_elsewhere(&self) -> bool {
+        self.elsewhere.is_some()
+    }
+
+    /// Removes the store, if it is elsewhere.
+    pub(super) async fn clear(&self) -> Result<()> {
+        let Some((url, name)) = &self.elsewhere else { return Ok(()) };
+        let storage = stores::reach(&self.store).await?;
+        litter::remove_all(&*storage).await.map_err(|error| {
+            let what = format!("not all of the demo could be removed ({}); remove the rest yourself", error.message());
+            Failure::new(Exit::Failure, &self.store, what)
+        })?;
+        let (kind, name) = (stores::of(url), name.clone());
+        Ok(blocking(move || kind.sweep(&name)).await?)
     }
 
     /// Keeps the place, and says where it is.
@@ -49,9 +93,8 @@ impl Stage {
     pub(super) fn init(&self, device: &str, more: &[&str]) -> Result<()> {
         let folder = self.folder(device);
         std::fs::create_dir_all(&folder).map_err(failed(&folder))?;
-        let url = longshore::file_url(&self.place.path().join("store"));
         let mut command = self.command("init", device, more);
-        command.args([&url, "--device", device]);
+        command.args([&self.store, "--device", device]);
         finished(&output(&mut command)?).map(drop)
     }
 

@@ -36,10 +36,9 @@ async fn is_free_to_repeat(cx: Context) -> Result<(), Failure> {
         put(&**client, &key, "the same bytes").await?;
         holds(&*yours, &key, b"the same bytes").await?;
     }
-    ensure!(
-        names(&*mine, &key.folder().unwrap_or(longshore_core::Folder::ROOT)).await?.len() == 1,
-        "it is listed twice"
-    );
+    let folder = key.folder().unwrap_or(longshore_core::Folder::ROOT);
+    let listed = names(&*mine, &folder).await?;
+    ensure!(listed == [key.name()], "{folder} holds only {}, put three times, and lists {listed:?}", key.name());
     Ok(())
 }
 

@@ -55,17 +55,18 @@ async fn create_twice(wire: &Wire, key: &ObjectKey) -> Result<()> {
 }
 
 async fn race(wire: &Wire, key: &ObjectKey) -> Result<()> {
-    let racers = (1..=RACERS).map(|racer| async move {
+    let racers = (0..RACERS).map(|racer| async move {
         let reply = wire.create(key, Bytes::copy_from_slice(&[racer; 100])).await?;
-        Ok::<_, Error>((reply.value == Created::Created).then_some(racer))
+        Ok::<_, Error>(reply.value)
     });
-    let outcomes: Vec<Option<u8>> = join_all(racers).await.into_iter().collect::<Result<_>>()?;
-    let winners: Vec<u8> = outcomes.into_iter().flatten().collect();
-    match (winners.as_slice(), read(wire, key).await?) {
-        ([winner], Some(there)) if there.as_ref() == [*winner; 100] => Ok(()),
-        ([_], _) => Err(refused(Flaw::OthersBytes)),
-        ([], _) => Err(refused(Flaw::NoWinner)),
-        (_, _) => Err(refused(Flaw::SeveralWinners)),
+    let told = join_all(racers).await;
+    let there = read(wire, key).await?;
+    // What is no racer's is nobody's: a place that no racer has.
+    let whose =
+        |bytes: Bytes| (0..RACERS).find(|racer| bytes.as_ref() == [*racer; 100]).map_or(usize::MAX, usize::from);
+    match Flaw::of_race(told, there.map(whose))? {
+        None => Ok(()),
+        Some(flaw) => Err(refused(flaw)),
     }
 }
 
