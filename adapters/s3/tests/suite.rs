@@ -1,23 +1,109 @@
-//! A real server passes the suite: the one at the address in `LONGSHORE_S3`.
+//! A real server passes the suite: the one that `scripts/servers/with-s3.sh` started.
+//!
+//! Of several gateways each client takes the next one, as devices behind a balancer do. With `LONGSHORE_S3_KILL` the daemons of these names
+//! are killed and started again: `rgw`, `osd`, `osd.0`, or several with spaces between.
 
-use std::process::ExitCode;
+use std::path::PathBuf;
+use std::process::{Command, ExitCode, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use async_trait::async_trait;
 use libtest_mimic::{Arguments, Trial};
-use longshore_conformance::{Harness, run};
-use longshore_core::{Result, Storage};
+use longshore_conformance::{Harness, Killable, run};
+use longshore_core::{Error, ErrorKind, Result, Storage};
 use longshore_s3::S3;
 
-fn open(address: &str) -> Result<Arc<dyn Storage>> {
-    Ok(Arc::new(S3::open(address)?))
+/// The endpoints of all gateways; none if there is no server.
+fn endpoints() -> Vec<String> {
+    let more = (2..).map_while(|number| std::env::var(format!("AWS_ENDPOINT_{number}")).ok());
+    std::env::var("AWS_ENDPOINT").into_iter().chain(more).collect()
+}
+
+/// The daemons of a throw-away server.
+struct Daemons {
+    script: PathBuf,
+    folder: PathBuf,
+    names: Vec<String>,
+}
+
+impl Daemons {
+    fn named() -> Option<Self> {
+        let path = |name| std::env::var_os(name).map(PathBuf::from);
+        let names = std::env::var("LONGSHORE_S3_KILL").ok()?.split(' ').map(str::to_owned).collect();
+        Some(Self { script: path("LONGSHORE_S3_SCRIPT")?, folder: path("LONGSHORE_S3_DIR")?, names })
+    }
+
+    /// The process ids in the files of these daemons: `osd` stands for `osd.0`, `osd.1` and so on.
+    fn processes(&self) -> std::io::Result<Vec<String>> {
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir(&self.folder)? {
+            let path = entry?.path();
+            let name = path.file_name().and_then(|name| name.to_str()?.strip_suffix(".pid").map(str::to_owned));
+            let is_ours =
+                |name: &str| self.names.iter().any(|ours| name == ours || name.starts_with(&format!("{ours}.")));
+            if name.is_some_and(|name| is_ours(&name)) {
+                found.push(std::fs::read_to_string(&path)?.trim().to_owned());
+            }
+        }
+        Ok(found)
+    }
+}
+
+fn failed(what: &'static str, error: std::io::Error) -> Error {
+    Error::new(ErrorKind::Internal, what).with_source(error)
+}
+
+#[async_trait]
+impl Killable for Daemons {
+    async fn kill(&self) -> Result<()> {
+        let processes = self.processes().map_err(|error| failed("no list of daemons", error))?;
+        let status = Command::new("kill").arg("-KILL").args(&processes).stderr(Stdio::null()).status();
+        // Of processes that were dead already it says that there is none.
+        status.map(drop).map_err(|error| failed("the daemons cannot be killed", error))
+    }
+
+    async fn start(&self) -> Result<()> {
+        let (script, folder) = (self.script.clone(), self.folder.clone());
+        let restart = move || Command::new(script).arg("restart").arg(folder).stdout(Stdio::null()).status();
+        let status = tokio::task::spawn_blocking(restart)
+            .await
+            .map_err(|error| Error::new(ErrorKind::Internal, "a thread ended early").with_source(error))?
+            .map_err(|error| failed("the server's script cannot be run", error))?;
+        if status.success() { Ok(()) } else { Err(Error::new(ErrorKind::Internal, "the server does not start again")) }
+    }
 }
 
 fn main() -> ExitCode {
-    let Ok(address) = std::env::var("LONGSHORE_S3") else {
+    let endpoints = endpoints();
+    let (Ok(address), false) = (std::env::var("LONGSHORE_S3"), endpoints.is_empty()) else {
         let how = "no server: scripts/servers/with-s3.sh ceph-rgw cargo test -p longshore-s3 --test suite";
         let trial = Trial::test(how, || Ok(())).with_ignored_flag(true);
         return libtest_mimic::run(&Arguments::from_args(), vec![trial]).exit_code();
     };
-    let harness = Harness::storage(address.clone(), move |_| std::future::ready(open(&address)));
-    run(harness.in_real_time())
+    let (next, stranger) = (Arc::new(AtomicUsize::new(0)), address.clone());
+    let open = {
+        let (address, endpoints) = (address.clone(), endpoints);
+        move || {
+            let endpoint = &endpoints[next.fetch_add(1, Ordering::SeqCst) % endpoints.len()];
+            Ok::<_, Error>(S3::builder_from(&address)?.with_endpoint(endpoint))
+        }
+    };
+    let missing = open.clone();
+    let harness = Harness::storage(address, move |_| {
+        let storage = open().and_then(|builder| Ok(Arc::new(builder.build()?) as Arc<dyn Storage>));
+        std::future::ready(storage)
+    });
+    let harness = harness.missing_root(move |_| {
+        let builder = missing().map(|builder| builder.with_bucket("no-such-bucket-of-ours"));
+        std::future::ready(builder.and_then(|builder| Ok(Arc::new(builder.build()?) as Arc<dyn Storage>)))
+    });
+    let harness = harness.wrong_credentials(move |_| {
+        let builder = S3::builder_from(&stranger).map(|builder| builder.with_credentials("stranger", "secret", None));
+        std::future::ready(builder.and_then(|builder| Ok(Arc::new(builder.build()?) as Arc<dyn Storage>)))
+    });
+    run(match Daemons::named() {
+        Some(daemons) => harness.killable(daemons),
+        None => harness,
+    })
 }
