@@ -18,6 +18,5 @@ fn main() -> ExitCode {
         let trial = Trial::test(how, || Ok(())).with_ignored_flag(true);
         return libtest_mimic::run(&Arguments::from_args(), vec![trial]).exit_code();
     };
-    let harness = Harness::storage(address.clone(), move |_| std::future::ready(open(&address)));
-    run(harness.in_real_time())
+    run(Harness::storage(address.clone(), move |_| std::future::ready(open(&address))))
 }
