@@ -139,8 +139,10 @@ pub enum Need {
     WrongCredentials,
     /// A store that other processes can open: not one in memory.
     OtherProcess,
-    /// A suite whose waits take no time, or a size at which they may.
+    /// A server whose time the suite moves on: the case's clients wait for leases, and their waits take no time.
     VirtualTime,
+    /// A server whose time the suite moves on, or a size at which the case may wait in earnest for a lease to run out.
+    Waits,
     /// A server that can be killed ([`Harness::killable`](crate::Harness::killable)). No other case runs beside one that needs it.
     Killable,
     /// An opener of clients that reach the server through a proxy

@@ -1,7 +1,9 @@
 //! All cases, by group. A file of cases has one topic, and lists its cases at its top.
 
 mod crash;
+mod dropping;
 mod interruption;
+mod merging;
 mod network;
 mod oracle;
 mod server;

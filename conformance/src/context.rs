@@ -17,7 +17,7 @@ use crate::place::Prefixed;
 use crate::verdict::Failure;
 
 /// The most bytes that a case reads of one object.
-const MOST: u64 = 128 << 20;
+pub(crate) const MOST: u64 = 128 << 20;
 
 /// What a case gets.
 #[derive(Clone, Debug)]

@@ -74,7 +74,7 @@ pub(crate) async fn names(storage: &dyn Storage, folder: &Folder) -> Result<Vec<
 /// use longshore_conformance::litter;
 /// use longshore_core::{MemoryStorage, ObjectKey, Storage as _};
 ///
-/// # futures::executor::block_on(async {
+/// # tokio::runtime::Runtime::new().unwrap().block_on(async {
 /// let storage = MemoryStorage::new();
 /// storage.create(&ObjectKey::new("format/data")?, "x".into()).await?;
 /// litter::remove_all(&storage).await?;

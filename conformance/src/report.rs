@@ -86,15 +86,21 @@ fn line(text: &mut String, line: std::fmt::Arguments<'_>) {
     let _ = writeln!(text, "{line}");
 }
 
-/// Everything, for a program.
+/// Everything, for a program. `replay` gives the command that runs a case again, for each that failed or warned.
 ///
 /// ```
 /// use longshore_conformance::{Size, report};
 ///
-/// let report = report::json("memory", Size::Quick, 7, &[]);
+/// let report = report::json("memory", Size::Quick, 7, &[], |_| String::new());
 /// assert_eq!((&report["adapter"], &report["size"], &report["failed"]), (&"memory".into(), &"quick".into(), &0.into()));
 /// ```
-pub fn json(name: &str, size: Size, seed: u64, reports: &[CaseReport]) -> Value {
+pub fn json(
+    name: &str,
+    size: Size,
+    seed: u64,
+    reports: &[CaseReport],
+    replay: impl Fn(&CaseReport) -> String,
+) -> Value {
     let failed = reports.iter().filter(|report| report.verdict.is_failed()).count();
     json!({
         "suite": env!("CARGO_PKG_VERSION"),
@@ -103,11 +109,11 @@ pub fn json(name: &str, size: Size, seed: u64, reports: &[CaseReport]) -> Value 
         // A number of 64 bits is not safe in every reader of JSON.
         "seed": seed.to_string(),
         "failed": failed,
-        "cases": reports.iter().map(case_json).collect::<Vec<_>>(),
+        "cases": reports.iter().map(|report| case_json(report, &replay)).collect::<Vec<_>>(),
     })
 }
 
-fn case_json(report: &CaseReport) -> Value {
+fn case_json(report: &CaseReport, replay: impl Fn(&CaseReport) -> String) -> Value {
     let mut value = json!({
         "name": report.case.name(),
         "group": report.case.group().as_str(),
@@ -121,17 +127,19 @@ fn case_json(report: &CaseReport) -> Value {
         Verdict::Warned { rule, seen } | Verdict::Failed { rule, seen } => {
             value["rule"] = rule.to_string().into();
             value["seen"] = seen.as_str().into();
+            value["replay"] = replay(report).into();
         }
     }
     value
 }
 
 /// For systems that read `JUnit` XML, as most CI servers do: one `testsuite`, one `testcase` for each case.
+/// `replay` gives the command that runs a case again, for each that failed or warned.
 ///
 /// ```
-/// assert!(longshore_conformance::report::junit("a & b", &[]).contains("<testsuite name=\"a &amp; b\""));
+/// assert!(longshore_conformance::report::junit("a & b", &[], |_| String::new()).contains("<testsuite name=\"a &amp; b\""));
 /// ```
-pub fn junit(name: &str, reports: &[CaseReport]) -> String {
+pub fn junit(name: &str, reports: &[CaseReport], replay: impl Fn(&CaseReport) -> String) -> String {
     let count = |wanted: &str| reports.iter().filter(|report| report.verdict.as_str() == wanted).count();
     let time: f64 = reports.iter().map(|report| report.took.as_secs_f64()).sum();
     let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
@@ -146,13 +154,13 @@ pub fn junit(name: &str, reports: &[CaseReport]) -> String {
         ),
     );
     for report in reports {
-        junit_case(&mut text, report);
+        junit_case(&mut text, report, &replay);
     }
     text.push_str("</testsuite>\n");
     text
 }
 
-fn junit_case(text: &mut String, report: &CaseReport) {
+fn junit_case(text: &mut String, report: &CaseReport, replay: impl Fn(&CaseReport) -> String) {
     let (group, name) = (report.case.group(), report.case.name());
     let time = report.took.as_secs_f64();
     let head = format!("  <testcase classname=\"{group}\" name=\"{}\" time=\"{time:.3}\"", xml(name));
@@ -160,11 +168,11 @@ fn junit_case(text: &mut String, report: &CaseReport) {
         Verdict::Passed => line(text, format_args!("{head}/>")),
         Verdict::Ignored(why) => line(text, format_args!("{head}><skipped message=\"{}\"/></testcase>", xml(why))),
         Verdict::Warned { rule, seen } => {
-            let seen = xml(&format!("warning: breaks {rule}; seen: {seen}"));
+            let seen = xml(&format!("warning: breaks {rule}; seen: {seen}\nreplay: {}", replay(report)));
             line(text, format_args!("{head}><system-out>{seen}</system-out></testcase>"));
         }
         Verdict::Failed { rule, seen } => {
-            let (rule, seen) = (xml(&format!("breaks {rule}")), xml(seen));
+            let (rule, seen) = (xml(&format!("breaks {rule}")), xml(&format!("{seen}\nreplay: {}", replay(report))));
             line(text, format_args!("{head}><failure message=\"{rule}\">{seen}</failure></testcase>"));
         }
     }
@@ -213,6 +221,10 @@ mod tests {
         ]
     }
 
+    fn again(report: &CaseReport) -> String {
+        format!("run --only \"{}\"", report.case.name())
+    }
+
     #[test]
     fn a_table_counts_and_explains() {
         let table = table("a|b", &reports());
@@ -224,9 +236,10 @@ mod tests {
 
     #[test]
     fn xml_stays_well_formed_whatever_was_seen() {
-        let xml = junit("x", &reports());
+        let xml = junit("x", &reports(), again);
         assert!(xml.contains("tests=\"3\" failures=\"1\" skipped=\"1\""), "{xml}");
-        assert!(xml.contains("&lt;two&gt;\u{fffd}[2J\nwon"), "{xml}");
+        assert!(xml.contains("&lt;two&gt;\u{fffd}[2J\nwon\nreplay: run --only &quot;storage::x::y&quot;<"), "{xml}");
+        assert_eq!(xml.matches("replay").count(), 1, "{xml}");
     }
 
     #[test]
@@ -256,7 +269,7 @@ mod tests {
             Verdict::Passed,
         ];
         let report = |verdict| CaseReport { case: case.clone(), verdict, took: Duration::ZERO, seed: 1 };
-        let xml = junit(&seen, &verdicts.map(report));
+        let xml = junit(&seen, &verdicts.map(report), |_| seen.clone());
         let tags = well_formed(&xml).unwrap();
         assert_eq!(
             tags,
@@ -329,8 +342,10 @@ mod tests {
 
     #[test]
     fn json_names_what_was_seen() {
-        let value = json("x", Size::Ci, u64::MAX, &reports());
+        let value = json("x", Size::Ci, u64::MAX, &reports(), again);
         assert_eq!(value["cases"][1]["seen"], "<two>\u{1b}[2J\nwon");
+        assert_eq!(value["cases"][1]["replay"], "run --only \"storage::x::y\"");
+        assert_eq!((&value["cases"][0]["replay"], &value["cases"][2]["replay"]), (&Value::Null, &Value::Null));
         assert_eq!(value["cases"][2]["why"], "no | root");
         assert_eq!(value["seed"], u64::MAX.to_string());
     }

@@ -86,7 +86,8 @@ impl Run {
         let slack = SLACK.min(grace);
         // Where even the clock of its runtime stands still, nothing will be cleaned.
         let Some(own) = hear(&told, deadline + slack) else { return Err(hangs(deadline)) };
-        both(own, hear(&told, grace + slack).unwrap_or_else(|| Err(hangs(grace))))
+        // First the case's runtime ends, then the cleaning up.
+        both(own, hear(&told, slack + grace + slack).unwrap_or_else(|| Err(hangs(grace))))
     }
 
     fn context(&self, at: usize) -> Context {
@@ -127,8 +128,11 @@ impl Run {
             Need::Killable if harness.killable.is_none() => Some("the harness does not say how its server is killed"),
             Need::Network => self.lacks_network(),
             Need::OtherProcess if !harness.other_process => Some("the store lives in this process only"),
-            Need::VirtualTime if harness.real_time && self.size < Size::Full => {
+            Need::Waits if harness.real_time && self.size < Size::Full => {
                 Some("the server has a clock of its own, and the case waits for it: run it in full size")
+            }
+            Need::VirtualTime if harness.real_time => {
+                Some("the server has a clock of its own, and the clients of this case wait for leases in virtual time")
             }
             _ => None,
         }
@@ -153,18 +157,22 @@ type Ended = Result<(), Failure>;
 
 /// Tells twice: what came of the case, and then of cleaning up after it.
 fn go(case: &Case, context: &Context, deadline: Duration, grace: Duration, tell: &Sender<Ended>) {
+    let killed = case.needs.contains(&Need::Killable);
+    on_its_own(within(deadline, (case.run)(context.clone())), grace, tell);
+    let context = context.clone();
+    on_its_own(within(grace, async move { clean(&context, killed).await }), grace, tell);
+}
+
+/// On a runtime of its own, which ends with it: what a case left running, however it ended, must not write beside the cleaning up.
+fn on_its_own(work: impl Future<Output = Ended>, grace: Duration, tell: &Sender<Ended>) {
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return drop(tell.send(Err(Failure::new(format!("no runtime could be started: {error}"))))),
     };
-    runtime.block_on(async {
-        // Nobody listens any more after the deadline.
-        drop(tell.send(within(deadline, (case.run)(context.clone())).await));
-        let (context, killed) = (context.clone(), case.needs.contains(&Need::Killable));
-        drop(tell.send(within(grace, async move { clean(&context, killed).await }).await));
-    });
-    // What a hanging case left running must not keep the run from ending.
-    runtime.shutdown_background();
+    // Nobody listens any more after the deadline.
+    drop(tell.send(runtime.block_on(work)));
+    // What blocks a thread for ever must not keep the run from ending.
+    runtime.shutdown_timeout(SLACK.min(grace));
 }
 
 /// As a task of its own, for so long.
@@ -329,6 +337,60 @@ mod tests {
             })
         });
         assert!(seen(memory(), &blocks.deadline(SHORT)).starts_with("hangs"));
+    }
+
+    /// Its writers go on when the case is over: by themselves, or as what hangs.
+    #[test]
+    fn what_a_case_left_running_does_not_write_beside_the_cleaning() {
+        fn writes_on(cx: &Context) {
+            let cx = cx.clone();
+            drop(tokio::spawn(async move {
+                let storage = cx.storage().await.unwrap();
+                for number in 0.. {
+                    let key = cx.blob(&format!("blob-{number}")).unwrap();
+                    crate::context::put(&*storage, &key, "more").await.unwrap();
+                    tokio::task::yield_now().await;
+                }
+            }));
+        }
+        let fails = case(|cx| {
+            Box::pin(async move {
+                writes_on(&cx);
+                Err(Failure::new("two won"))
+            })
+        });
+        let hangs = case(|cx| {
+            Box::pin(async move {
+                writes_on(&cx);
+                std::future::pending().await
+            })
+        });
+        for (case, wanted) in [(fails, "two won"), (hangs.deadline(SHORT), "hangs: it did not end within 50ms")] {
+            let storage = MemoryStorage::new();
+            let shared = storage.clone();
+            let harness = Harness::storage("memory", move |_| {
+                let storage = shared.clone();
+                async move { Ok(Arc::new(storage) as Arc<dyn Storage>) }
+            });
+            let run = Suite::new(harness).begin().unwrap();
+            let Verdict::Failed { seen, .. } = run.case(&case, 0) else { panic!("it must fail") };
+            assert_eq!(seen, wanted);
+            assert!(storage.objects().is_empty(), "something was written after the cleaning up");
+        }
+    }
+
+    #[test]
+    fn a_storage_has_no_time_of_its_own() {
+        let waits = case(|_| Box::pin(async { Ok(()) })).needs(&[Need::VirtualTime, Need::Waits]);
+        let run =
+            |harness: Harness, size| Suite::new(harness.in_real_time()).opening(SHORT).size(size).begin().unwrap();
+        assert_eq!(run(memory(), Size::Quick).lacks(&waits), None);
+        let server = || Harness::server("server", |_| std::future::pending());
+        assert!(run(server(), Size::Quick).lacks(&waits).is_some());
+        let earnest = case(|_| Box::pin(async { Ok(()) })).needs(&[Need::Waits]);
+        assert!(run(server(), Size::Ci).lacks(&earnest).is_some());
+        assert_eq!(run(server(), Size::Full).lacks(&earnest), None);
+        assert!(run(server(), Size::Full).lacks(&waits).is_some());
     }
 
     #[test]

@@ -239,7 +239,8 @@ impl Simulation {
         let before = history.size();
         let (history, broken) = shrink::shrink(history, broken, &self.setting, self.options.tries);
         let (options, size) = (self.options.clone(), (history.size(), before));
-        Failure { seed, options, rule: broken.rule, seen: broken.seen, history: history.lines(), size }
+        let own = self.setting.is_own();
+        Failure { seed, options, rule: broken.rule, seen: broken.seen, history: history.lines(), size, own }
     }
 }
 
@@ -284,6 +285,8 @@ pub struct Failure {
     pub history: Vec<String>,
     /// How many steps and faults that has, and how many the drawn one has.
     pub size: (usize, usize),
+    /// Whether the app or the storage is not the simulation's own: then only its author's program can replay it.
+    own: bool,
 }
 
 impl fmt::Display for Failure {
@@ -291,8 +294,18 @@ impl fmt::Display for Failure {
         let Self { seed, options, rule, seen, size: (size, before), .. } = self;
         writeln!(f, "seed {seed} breaks {rule}")?;
         writeln!(f, "seen: {seen}")?;
-        let replay = Arguments { options: options.clone(), trace: true, ..Arguments::new(*seed..seed + 1) };
-        writeln!(f, "replay: cargo run --release -p longshore-conformance --example simulate -- {replay}")?;
+        if self.own {
+            let Options { clients: (fewest, most), operations, faults, tries } = options;
+            let sizes = format!("clients({fewest}, {most}).operations({operations}).faults({faults}).tries({tries})");
+            let seeds = format!("{seed}..{}", seed + 1);
+            writeln!(
+                f,
+                "replay: your program with Simulation::new({seeds}).options(Options::default().{sizes}) and all else as it is"
+            )?;
+        } else {
+            let replay = Arguments { options: options.clone(), trace: true, ..Arguments::new(*seed..seed + 1) };
+            writeln!(f, "replay: cargo run --release -p longshore-conformance --example simulate -- {replay}")?;
+        }
         writeln!(f, "the smallest history found ({size} steps and faults of {before}):")?;
         self.history.iter().try_for_each(|line| writeln!(f, "  {line}"))
     }
@@ -321,4 +334,45 @@ impl From<Error> for Broken {
 /// One number of several, for dice that depend on all of them.
 fn mix(parts: &[u64]) -> u64 {
     parts.iter().fold(0x5eed, |all, part| Dice::new(all ^ part.wrapping_mul(0x2545_f491_4f6c_dd1d)).next())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failure(own: bool) -> Failure {
+        let options = Options::default().clients(2, 3).operations(31).faults(25).tries(40);
+        let (rule, seen) = (Rule::Invariant(3), "twice".to_owned());
+        Failure { seed: 7, options, rule, seen, history: Vec::new(), size: (1, 2), own }
+    }
+
+    #[test]
+    fn the_programs_replay_line_says_every_setting() {
+        let text = failure(false).to_string();
+        let line = text.lines().find_map(|line| line.strip_prefix("replay: ")).unwrap();
+        let (program, words) = line.split_once(" -- ").unwrap();
+        assert_eq!(program, "cargo run --release -p longshore-conformance --example simulate");
+        let arguments = Arguments::parse(words.split(' ')).unwrap();
+        assert!(arguments.trace);
+        assert_eq!((arguments.seeds, arguments.options), (7..8, failure(false).options));
+    }
+
+    /// The example knows no app or storage but its own.
+    #[test]
+    fn with_an_app_or_a_storage_of_its_own_a_run_is_repeated_in_code() {
+        let text = failure(true).to_string();
+        assert!(!text.contains("cargo run"), "{text}");
+        let code =
+            "Simulation::new(7..8).options(Options::default().clients(2, 3).operations(31).faults(25).tries(40))";
+        assert!(text.contains(code), "{text}");
+        let usual = || Simulation::new(0..1);
+        assert!(!usual().setting.is_own());
+        let with = [
+            usual().resolver(|_| Answer::KeepLocal),
+            usual().keeps(|_, _| Ok(())),
+            usual().edits(|_, _| Bytes::new()),
+            usual().storage(|memory| Arc::new(memory)),
+        ];
+        assert!(with.iter().all(|simulation| simulation.setting.is_own()));
+    }
 }

@@ -182,8 +182,46 @@ pub fn unshown(reports: &[CaseReport], required: &[Group]) -> Vec<Group> {
     required.iter().copied().filter(|group| !shows(*group)).collect()
 }
 
+/// Why nothing was shown of this group: no case of the suite is of it, none was chosen, or all were ignored. One line, without its
+/// end.
+///
+/// ```
+/// use longshore_conformance::Group;
+/// use longshore_conformance::suite::why_unshown;
+///
+/// assert!(why_unshown(&[], Group::Storage).ends_with("cases was chosen"));
+/// ```
+pub fn why_unshown(reports: &[CaseReport], group: Group) -> String {
+    let all = cases::all().iter().filter(|case| case.group == group).count();
+    let run = reports.iter().filter(|report| report.case.group == group).count();
+    because(group, all, run)
+}
+
+fn because(group: Group, all: usize, run: usize) -> String {
+    match (all, run) {
+        (0, _) => format!("nothing was shown of {group}: this suite has no cases of it"),
+        (_, 0) => format!("nothing was shown of {group}: none of its {all} cases was chosen"),
+        (_, 1) => format!("nothing was shown of {group}: its case was ignored"),
+        (..) => format!("nothing was shown of {group}: its {run} cases were ignored"),
+    }
+}
+
 fn random() -> Result<u64> {
     let mut bytes = [0; 8];
     TokioRuntime.random(&mut bytes)?;
     Ok(u64::from_le_bytes(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_of_which_nothing_was_shown_says_why() {
+        let ends = |all, run| because(Group::Network, all, run).rsplit_once(": ").map(|(_, why)| why.to_owned());
+        assert_eq!(ends(0, 0).as_deref(), Some("this suite has no cases of it"));
+        assert_eq!(ends(4, 0).as_deref(), Some("none of its 4 cases was chosen"));
+        assert_eq!(ends(4, 3).as_deref(), Some("its 3 cases were ignored"));
+        assert_eq!(ends(1, 1).as_deref(), Some("its case was ignored"));
+    }
 }

@@ -8,7 +8,7 @@ use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use crate::case::{Case, Group, Size};
 use crate::harness::{Harness, PARALLELISM};
 use crate::runner::Run;
-use crate::suite::{CaseReport, Suite, ignored_groups, report, unshown};
+use crate::suite::{CaseReport, Suite, ignored_groups, report, unshown, why_unshown};
 use crate::verdict::Verdict;
 
 /// Runs the suite as a test program does: `cargo test --test conformance`, with the usual filters.
@@ -43,8 +43,8 @@ fn try_run(harness: Harness) -> Result<ExitCode, String> {
     let trials = cases.map(|(at, case)| trial(Arc::clone(&run), Arc::clone(&reports), case, at)).collect();
     let conclusion = libtest_mimic::run(&arguments, trials);
     let reports = reports.lock().unwrap_or_else(PoisonError::into_inner);
-    for (group, count) in ignored_groups(&reports) {
-        println!("nothing was shown of {group}: its {count} cases were ignored");
+    for (group, _) in ignored_groups(&reports) {
+        println!("{}", why_unshown(&reports, group));
     }
     if !required.is_empty() && (arguments.list || conclusion.num_filtered_out > 0) {
         // On standard error: other programs read what a listing says.
@@ -53,7 +53,7 @@ fn try_run(harness: Harness) -> Result<ExitCode, String> {
     }
     let missing = unshown(&reports, &required);
     for group in &missing {
-        println!("LONGSHORE_REQUIRE: nothing was shown of {group}");
+        println!("LONGSHORE_REQUIRE: {}", why_unshown(&reports, *group));
     }
     Ok(if missing.is_empty() { conclusion.exit_code() } else { ExitCode::FAILURE })
 }
@@ -78,12 +78,18 @@ fn trial(run: Arc<Run>, reports: Reports, case: Case, at: usize) -> Trial {
                 Ok(Completion::Completed)
             }
             Verdict::Failed { rule, seen } => Err(Failed::from(format!(
-                "breaks {rule}\nseen: {seen}\nreplay: LONGSHORE_SIZE={} LONGSHORE_SEED={seed} cargo test --test {} -- --exact {name}",
-                run.size.as_str(),
-                this_test(),
+                "breaks {rule}\nseen: {seen}\nreplay: {}",
+                replay(run.size, seed, name, variable("CARGO_PKG_NAME").as_deref(), &this_test()),
             ))),
         }
     })
+}
+
+/// The command that runs a case again: also from a workspace in which several packages have a test of this name.
+fn replay(size: Size, seed: u64, name: &str, package: Option<&str>, test: &str) -> String {
+    let package = package.map(|package| format!(" -p {package}")).unwrap_or_default();
+    let size = size.as_str();
+    format!("LONGSHORE_SIZE={size} LONGSHORE_SEED={seed} cargo test{package} --test {test} -- --exact {name}")
 }
 
 /// The name of this test program, as cargo knows it: without the hash that cargo puts behind it.
@@ -108,4 +114,17 @@ fn size() -> Result<Size, String> {
 
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_replay_names_its_package() {
+        let line = |package| replay(Size::Quick, 7, "storage::x::y", package, "suite");
+        let alone = "LONGSHORE_SIZE=quick LONGSHORE_SEED=7 cargo test --test suite -- --exact storage::x::y";
+        assert_eq!(line(None), alone);
+        assert_eq!(line(Some("longshore-s3")), alone.replace(" test ", " test -p longshore-s3 "));
+    }
 }

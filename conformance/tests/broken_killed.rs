@@ -8,8 +8,11 @@ mod judge;
 #[allow(dead_code, reason = "this test needs a part of it")]
 #[path = "broken/matrix.rs"]
 mod matrix;
+#[path = "broken/printed.rs"]
+mod printed;
 
 use std::collections::BTreeMap;
+use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -23,6 +26,15 @@ use longshore_core::{
 use matrix::{Matrix, Row};
 
 const CASE: &str = "crash::of_the_server";
+
+fn main() -> ExitCode {
+    printed::run(&[
+        ("one_that_keeps_what_it_acknowledged_passes", one_that_keeps_what_it_acknowledged_passes),
+        ("one_that_forgets_is_caught", one_that_forgets_is_caught),
+        ("a_hook_that_fails_says_so", a_hook_that_fails_says_so),
+        ("without_a_hook_nothing_is_killed", without_a_hook_nothing_is_killed),
+    ])
+}
 
 /// What a kill does to what was stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -188,7 +200,6 @@ fn killed(kill: Kill, seed: u64) -> Row {
     row(harness(&mortal).killable(mortal), seed)
 }
 
-#[test]
 fn one_that_keeps_what_it_acknowledged_passes() {
     for seed in 0..8 {
         let mortal = Mortal::new(Kill::KeepsAll);
@@ -200,7 +211,6 @@ fn one_that_keeps_what_it_acknowledged_passes() {
     }
 }
 
-#[test]
 fn one_that_forgets_is_caught() {
     let kills = [
         Kill::ForgetsAnEntry,
@@ -222,7 +232,6 @@ fn one_that_forgets_is_caught() {
     }
 }
 
-#[test]
 fn a_hook_that_fails_says_so() {
     let seen = |kill| killed(kill, 1).judged[0].seen.clone();
     let stays = seen(Kill::NeverStarts);
@@ -231,7 +240,6 @@ fn a_hook_that_fails_says_so() {
     assert!(lives.contains("the harness could not kill the server: it is not ours"), "{lives}");
 }
 
-#[test]
 fn without_a_hook_nothing_is_killed() {
     let ignored = row(harness(&Mortal::new(Kill::KeepsAll)), 1);
     assert_eq!(ignored.judged[0].cell, Cell::Ignored);

@@ -5,14 +5,28 @@
 
 mod broken;
 
+use std::process::ExitCode;
+
 use broken::runs::{Broken, run};
-use broken::{interrupted, storage, wrong};
+use broken::{interrupted, printed, storage, wrong};
 use longshore_conformance::{Group, Harness};
 
-/// What the table stands for; a group whose broken servers come is added here.
+/// What the table stands for: of the other groups, `broken_engines.rs`, `broken_server_impls.rs`, `broken_crash.rs` and
+/// `broken_killed.rs` show what catches which mistake.
 const GROUPS: &[Group] = &[Group::Storage];
 
-#[test]
+fn main() -> ExitCode {
+    printed::run(&[
+        (
+            "every_broken_server_is_caught_and_every_case_catches_one",
+            every_broken_server_is_caught_and_every_case_catches_one,
+        ),
+        ("the_server_that_they_are_made_from_is_right", the_server_that_they_are_made_from_is_right),
+        ("who_only_panics_is_not_caught", who_only_panics_is_not_caught),
+        ("what_shows_under_faults_is_caught", what_shows_under_faults_is_caught),
+    ])
+}
+
 fn every_broken_server_is_caught_and_every_case_catches_one() {
     let matrix = run(&storage::table());
     println!("{matrix}");
@@ -21,7 +35,6 @@ fn every_broken_server_is_caught_and_every_case_catches_one() {
 }
 
 /// Else what is caught might be the harness.
-#[test]
 fn the_server_that_they_are_made_from_is_right() {
     let sound = Broken { name: "sound", only: "storage::", harness: wrong::sound, caught_by: &[] };
     let matrix = run(&[sound]);
@@ -30,7 +43,6 @@ fn the_server_that_they_are_made_from_is_right() {
 }
 
 /// A panic, a hang or litter shows that something is wrong, and not what: it counts for no case.
-#[test]
 fn who_only_panics_is_not_caught() {
     const CASES: &[&str] = &["storage::delete::of_a_missing_object_succeeds"];
     let harness = || Harness::storage("panics", |_| async { panic!("no such luck") }).in_this_process();
@@ -40,7 +52,6 @@ fn who_only_panics_is_not_caught() {
 }
 
 /// The same broken storages under an engine whose calls fail.
-#[test]
 fn what_shows_under_faults_is_caught() {
     let table = storage::table();
     let row = |(name, case): &'static (&str, &str)| {

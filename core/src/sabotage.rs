@@ -7,6 +7,8 @@
 //!
 //! A mistake is made at the place of the decision that it gets wrong, in a line or two, and is one that an engineer would make.
 
+use crate::error::{Error, Outcome};
+
 /// Lists the mistakes: a doc, a variant and a name each.
 macro_rules! mistakes {
     ($($(#[$doc:meta])+ $variant:ident = $name:literal,)+) => {
@@ -109,6 +111,24 @@ mistakes! {
     /// Under a taken name lies our own record: it is not read back.
     ExistsIsOurs = "exists-is-ours",
 
+    // Calls that fail.
+    /// A write that got no answer counts as done.
+    DoubtIsDone = "doubt-is-done",
+    /// A write that the server was too busy for counts as done.
+    RefusalIsDone = "refusal-is-done",
+    /// That a name is taken is a failure of the server.
+    ExistsIsFailure = "exists-is-failure",
+    /// An answer that came after 30 seconds is dismissed, and the same changes go to the next number.
+    LateAnswerDismissed = "late-answer-dismissed",
+    /// A body that breaks off on its way down is damage.
+    BrokenOffIsDamage = "broken-off-is-damage",
+    /// What came before the changes to push broke off counts as all of them.
+    HalfIsWhole = "half-is-whole",
+    /// A sync takes the open attempt of the one before for committed.
+    AttemptAssumed = "attempt-assumed",
+    /// A release without an answer deletes the record, to be sure.
+    DoubtfulReleaseDeletes = "doubtful-release-deletes",
+
     // The replica.
     /// A batch is applied although the app wrote its documents meanwhile.
     StaleBatchApplied = "stale-batch-applied",
@@ -148,6 +168,12 @@ pub(crate) const fn on(_: Mistake) -> bool {
 pub(crate) fn on(mistake: Mistake) -> bool {
     static CHOSEN: std::sync::OnceLock<Option<Mistake>> = std::sync::OnceLock::new();
     *CHOSEN.get_or_init(chosen) == Some(mistake)
+}
+
+/// Whether a write that failed so is taken for done, by mistake.
+pub(crate) fn taken_for_done(error: &Error) -> bool {
+    let doubt = on(Mistake::DoubtIsDone) && error.outcome() == Outcome::Unknown;
+    doubt || (on(Mistake::RefusalIsDone) && error.throttled())
 }
 
 /// The mistake that the environment names. A name that is none must not pass for an engine without mistakes.

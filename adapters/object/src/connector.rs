@@ -86,9 +86,13 @@ impl HttpService for Watched {
                 Bytes::new().into()
             }
             (false, _) => {
-                // A body that breaks off changes nothing in what the status says.
-                let (bytes, _) = read(body, MOST).await;
+                let (bytes, whole) = read(body, MOST).await;
                 answered.code = code(&bytes);
+                // Of a server that dies in the middle of its answer, the status alone says too little: 404 may be of the
+                // object, of the bucket or of the dying. A failed condition needs no more words.
+                if answered.code.is_none() && !matches!(answered.status, 304 | 412) {
+                    whole.map_err(failed)?;
+                }
                 Exchange::note(Seen::Answered(answered));
                 // `object_store` wants text.
                 String::from_utf8_lossy(&bytes).into_owned().into()

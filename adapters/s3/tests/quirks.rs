@@ -331,6 +331,22 @@ async fn a_body_shorter_than_promised_is_an_error() {
     is_clear(&error);
 }
 
+/// A server that is killed while it answers: its status is not taken for the whole answer, but a failed condition is one.
+#[tokio::test]
+async fn an_error_that_breaks_off_settles_nothing() {
+    for status in [400, 403, 404, 500] {
+        let server = Script::new([Answer::Close(raw(status, "Content-Length: 90\r\n", "<?xml"))]);
+        let error = server.bucket().get(&record(), ByteRange::ALL).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable, "{status}: {error}");
+        is_clear(&error);
+        let server = Script::new([Answer::Close(raw(status, "Content-Length: 90\r\n", "<?xml"))]);
+        let error = server.bucket().create(&record(), "mine".into()).await.unwrap_err();
+        assert_eq!((error.kind(), error.outcome()), (ErrorKind::Unavailable, Outcome::Unknown), "{status}: {error}");
+    }
+    let server = Script::new([Answer::Close(raw(412, "Content-Length: 90\r\n", "<?xml"))]);
+    assert_eq!(server.bucket().create(&record(), "mine".into()).await.unwrap().value, Created::Exists);
+}
+
 /// A server that knows no ranges sends all of the object.
 #[tokio::test]
 async fn a_range_that_is_ignored_is_an_error() {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use longshore::{Error, ErrorKind, ObjectKey, Payload, Result as Answer, Storage};
-use longshore_conformance::suite::{ignored_groups, unshown};
+use longshore_conformance::suite::{ignored_groups, unshown, why_unshown};
 use longshore_conformance::{CaseReport, Group, Harness, Scratch, Size, Suite, Verdict, report};
 use serde_json::Value;
 
@@ -39,8 +39,9 @@ pub(super) async fn run(args: Conformance, json: bool) -> Result<Exit> {
         return Err(Failure::new(Exit::Usage, "--only", "no case has such a name; leave it out to run all"));
     }
     let seed = reports.first().map_or(0, |report| report.seed);
-    let outcome = report::json(&args.url, size, seed, &reports);
-    write(&args, &outcome, &reports, json)?;
+    let again = |report: &CaseReport| replay(&args.url, size, report);
+    let outcome = report::json(&args.url, size, seed, &reports, again);
+    write(&args, &outcome, (&reports, size), json)?;
     for line in closing(&args.url, size, &reports) {
         eprintln!("{line}");
     }
@@ -105,7 +106,7 @@ fn tell(report: &CaseReport) {
 }
 
 /// Writes the files that were asked for, and the table unless JSON goes to standard output.
-fn write(args: &Conformance, outcome: &Value, reports: &[CaseReport], json: bool) -> Result<()> {
+fn write(args: &Conformance, outcome: &Value, (reports, size): (&[CaseReport], Size), json: bool) -> Result<()> {
     match &args.json {
         Some(path) if path == Path::new("-") && !json => say!("{outcome:#}"),
         Some(path) if path != Path::new("-") => save(path, &format!("{outcome:#}\n"))?,
@@ -114,7 +115,8 @@ fn write(args: &Conformance, outcome: &Value, reports: &[CaseReport], json: bool
     if !json && args.json.as_deref() != Some(Path::new("-")) {
         say!("{}", report::table(&args.url, reports).trim_end());
     }
-    args.junit.as_ref().map_or(Ok(()), |path| save(path, &report::junit(&args.url, reports)))
+    let again = |report: &CaseReport| replay(&args.url, size, report);
+    args.junit.as_ref().map_or(Ok(()), |path| save(path, &report::junit(&args.url, reports, again)))
 }
 
 fn save(path: &Path, text: &str) -> Result<()> {
@@ -152,8 +154,7 @@ fn closing(url: &str, size: Size, reports: &[CaseReport]) -> Vec<String> {
     if failed(Group::Storage) && Group::ALL.into_iter().any(|group| group != Group::Storage && failed(group)) {
         lines.push("begin with the first failure of storage: those of the other groups may follow from it".to_owned());
     }
-    let ignored = ignored_groups(reports).into_iter();
-    lines.extend(ignored.map(|(group, count)| format!("nothing was shown of {group}: its {count} cases were ignored")));
+    lines.extend(ignored_groups(reports).into_iter().map(|(group, _)| why_unshown(reports, group)));
     lines
 }
 
@@ -174,11 +175,10 @@ fn finish(url: &str, reports: &[CaseReport], required: &[Group]) -> Result<Exit>
         let what = format!("{failed} of {} cases failed; see the replay lines above", reports.len());
         return Err(Failure::new(Exit::Failure, url, what));
     }
-    let unshown: Vec<&str> = unshown(reports, required).into_iter().map(Group::as_str).collect();
+    let unshown = unshown(reports, required);
     if !unshown.is_empty() {
-        let what =
-            format!("nothing was shown of {}; see which of its cases were ignored, and why", unshown.join(", nor of "));
-        return Err(Failure::new(Exit::Failure, "--require", what));
+        let why: Vec<String> = unshown.into_iter().map(|group| why_unshown(reports, group)).collect();
+        return Err(Failure::new(Exit::Failure, "--require", why.join("; ")));
     }
     Ok(Exit::Done)
 }
@@ -221,7 +221,7 @@ mod tests {
                 format!("{last}: lost"),
                 format!(r"replay: longshore conformance 'file:///it'\''s here' --only {last} --seed 7 --full"),
                 "begin with the first failure of storage: those of the other groups may follow from it".to_owned(),
-                "nothing was shown of crash: its 1 cases were ignored".to_owned(),
+                "nothing was shown of crash: its case was ignored".to_owned(),
             ]
         );
     }
@@ -239,7 +239,9 @@ mod tests {
     fn every_group_that_was_not_shown_is_named() {
         let reports = [report(Group::Storage, 0, Verdict::Passed)];
         let failure = finish("file:///s", &reports, &[Group::Crash, Group::Storage, Group::Network]).unwrap_err();
-        assert!(failure.to_string().contains("nothing was shown of crash, nor of network;"), "{failure}");
+        let said = failure.to_string();
+        assert!(said.contains("nothing was shown of crash: none of its 4 cases was chosen; "), "{said}");
+        assert!(said.contains("; nothing was shown of network: "), "{said}");
     }
 
     /// A kind of store whose roots are buckets, and which asks for a key.

@@ -33,6 +33,14 @@ pub(super) struct Setting {
     pub(super) storage: Option<Wrap>,
 }
 
+impl Setting {
+    /// Whether anything in it is an app author's own.
+    pub(super) fn is_own(&self) -> bool {
+        let Self { app: App { resolve, keeps, edit }, storage } = self;
+        resolve.is_some() || keeps.is_some() || edit.is_some() || storage.is_some()
+    }
+}
+
 /// What came of a history.
 pub(super) struct Lived {
     pub(super) broken: Option<Broken>,

@@ -4,5 +4,4 @@
 pub(crate) const CAUGHT: &[(&str, &str)] = &[
     ("put writes in place", "interruption::storage::a_cut_put_leaves_nothing"),
     ("that nothing was there is remembered", "interruption::storage::a_long_history_of_faults"),
-    ("names that begin with a digit are not listed", "interruption::storage::writing_metadata"),
 ];

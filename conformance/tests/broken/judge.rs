@@ -37,12 +37,21 @@ const BESIDE: [&str; 7] = [
 /// What a line begins with by which a child process tells its parent of a case.
 const SAYS: &str = "judged";
 
+/// The cases of the group interruption that disturb no call: they are caught by what they see, as any other.
+const CALM: [&str; 2] =
+    ["interruption::storage::a_cut_put_leaves_nothing", "interruption::server::a_holder_sleeps_through_its_time"];
+
+/// How the others begin to tell of a story that met its fault: of syncs, of metadata, of the lease.
+const TOLD: [&str; 5] = ["after call ", "call ", "Take with call ", "Renew with call ", "Release with call "];
+
 impl Judged {
     pub(crate) fn new(report: &CaseReport) -> Self {
         let (cell, seen) = match &report.verdict {
             Verdict::Passed => (Cell::Passed, ""),
             Verdict::Ignored(why) => (Cell::Ignored, why.as_str()),
-            Verdict::Failed { seen, .. } | Verdict::Warned { seen, .. } => (judge(seen), seen.as_str()),
+            Verdict::Failed { seen, .. } | Verdict::Warned { seen, .. } => {
+                (judge(report.case.name(), seen), seen.as_str())
+            }
         };
         Self { case: report.case.name().to_owned(), cell, seen: seen.to_owned() }
     }
@@ -63,6 +72,21 @@ impl Judged {
     }
 }
 
-fn judge(seen: &str) -> Cell {
-    if BESIDE.iter().any(|beside| seen.starts_with(beside)) { Cell::Beside } else { Cell::Caught }
+fn judge(case: &str, seen: &str) -> Cell {
+    let beside = BESIDE.iter().any(|beside| seen.starts_with(beside));
+    if beside || !met_its_fault(case, seen) { Cell::Beside } else { Cell::Caught }
+}
+
+/// A case about calls that fail goes through its story undisturbed first. Who fails there would fail without any fault, and shows
+/// nothing of what the case is about.
+fn met_its_fault(case: &str, seen: &str) -> bool {
+    if !case.starts_with("interruption::") || CALM.contains(&case) {
+        return true;
+    }
+    let story = match seen.strip_prefix("history ") {
+        Some(history) => history.split_once(", ").map_or("", |(_, story)| story),
+        None => seen,
+    };
+    let dropped = story.starts_with("sync ") && story.contains(" dropped after ");
+    dropped || TOLD.iter().any(|begin| story.starts_with(begin))
 }

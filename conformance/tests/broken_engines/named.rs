@@ -5,54 +5,41 @@ use longshore_core::sabotage::Mistake;
 /// The cases that must notice this mistake.
 pub(crate) fn named(mistake: Mistake) -> &'static [&'static str] {
     match mistake {
-        Mistake::CheckpointFirst | Mistake::SegmentSkipped => &["sync::damage::removed_segments_are_corrupt"],
+        Mistake::CheckpointFirst => &["sync::damage::removed_segments_are_corrupt"],
+        Mistake::SegmentSkipped => &[
+            "sync::damage::removed_segments_are_corrupt",
+            "interruption::server::a_read_is_stale",
+            "interruption::storage::a_read_is_stale",
+        ],
         Mistake::CheckpointApart | Mistake::FailureKeepsCheckpoint => &["sync::meanwhile::the_disk_fills"],
         Mistake::ChainUnchecked => &["sync::replaced::entries_of_two_histories_are_refused"],
         Mistake::HeadTimeIgnored => &["sync::unseen::a_trimmed_log_is_not_begun_anew"],
         Mistake::FirstChangeCounts => &["sync::fleet::one_that_was_away_catches_up"],
         Mistake::OwnByClientId => &["sync::meanwhile::a_clone_commits"],
         Mistake::OwnEntryApplied | Mistake::AttemptUnjournalled => &["sync::unseen::a_lost_reply_is_asked_for"],
-        Mistake::AttemptForgotten => {
-            &["sync::unseen::a_lost_reply_is_asked_for", "interruption::server::two_faults_in_one_push_and_pull"]
-        }
-        Mistake::NextNumberOnDoubt => {
-            &["sync::unseen::a_lost_reply_is_asked_for", "interruption::storage::two_faults_in_one_push_and_pull"]
-        }
-        Mistake::CopyUnnoticed => &["sync::copies::a_clone_takes_a_new_name"],
-        Mistake::RemoteWins => &[
-            "sync::conflicts::told_once_with_all_three_sides",
-            "interruption::server::a_body_is_cut",
-            "interruption::server::a_call_is_never_sent",
-            "interruption::server::a_call_is_refused",
-            "interruption::server::a_future_is_dropped",
-            "interruption::server::a_machine_sleeps",
+        Mistake::AttemptForgotten => &[
+            "sync::unseen::a_lost_reply_is_asked_for",
+            "interruption::server::two_faults_in_one_push_and_pull",
             "interruption::server::a_process_dies_after_a_call",
-            "interruption::server::a_process_dies_before_a_call",
             "interruption::server::a_process_dies_during_a_call",
-            "interruption::server::a_read_is_stale",
-            "interruption::server::a_reply_is_lost",
-            "interruption::server::a_write_is_delivered_twice",
-            "interruption::server::a_write_lands_late",
-            "interruption::server::an_answer_is_overdue",
-            "interruption::server::under_a_lease",
-            "interruption::storage::a_body_is_cut",
-            "interruption::storage::a_call_is_never_sent",
-            "interruption::storage::a_call_is_refused",
-            "interruption::storage::a_future_is_dropped",
-            "interruption::storage::a_machine_sleeps",
             "interruption::storage::a_process_dies_after_a_call",
-            "interruption::storage::a_process_dies_before_a_call",
             "interruption::storage::a_process_dies_during_a_call",
-            "interruption::storage::a_read_is_stale",
-            "interruption::storage::a_reply_is_lost",
-            "interruption::storage::a_write_is_delivered_twice",
-            "interruption::storage::a_write_lands_late",
-            "interruption::storage::an_answer_is_overdue",
-            "interruption::storage::under_a_lease",
+            "interruption::server::a_long_history_of_faults",
+            "interruption::server::a_future_is_dropped",
+            "interruption::storage::a_future_is_dropped",
         ],
-        Mistake::LocalWins | Mistake::BaseDecides | Mistake::RevisionDecides | Mistake::ConflictPushed => {
-            &["sync::conflicts::told_once_with_all_three_sides"]
-        }
+        Mistake::NextNumberOnDoubt => &[
+            "sync::unseen::a_lost_reply_is_asked_for",
+            "interruption::storage::two_faults_in_one_push_and_pull",
+            "interruption::server::a_reply_is_lost",
+            "interruption::storage::a_reply_is_lost",
+        ],
+        Mistake::CopyUnnoticed => &["sync::copies::a_clone_takes_a_new_name"],
+        Mistake::RemoteWins
+        | Mistake::LocalWins
+        | Mistake::BaseDecides
+        | Mistake::RevisionDecides
+        | Mistake::ConflictPushed => &["sync::conflicts::told_once_with_all_three_sides"],
         Mistake::EqualEditsConflict => &["sync::conflicts::equal_changes_are_none"],
         Mistake::StagedKept | Mistake::RowsDroppedFirst => &["sync::meanwhile::another_commits"],
         Mistake::LateAnswerApplied => &["sync::meanwhile::the_app_writes_while_it_is_asked"],
@@ -74,16 +61,39 @@ pub(crate) fn named(mistake: Mistake) -> &'static [&'static str] {
         ],
         Mistake::RenewedAtAnyNumber => &["server::lease::by_force_the_holder_is_fenced"],
         Mistake::ExpiredLeaseRenewed => &["server::lease::a_holder_that_slept_is_fenced"],
-        Mistake::TokenReused => &[
-            "server::lease::tokens_grow_over_fifty_grants",
-            "interruption::server::giving_the_lease_back",
-            "interruption::server::renewing_the_lease",
-            "interruption::server::taking_the_lease",
-            "interruption::storage::giving_the_lease_back",
+        Mistake::TokenReused => &["server::lease::tokens_grow_over_fifty_grants"],
+        Mistake::ExpectedVersionIgnored => {
+            &["server::metadata::a_wrong_expectation_is_a_conflict", "interruption::server::writing_metadata"]
+        }
+        Mistake::DoubtIsDone => &[
+            "interruption::server::a_call_is_never_sent",
+            "interruption::server::a_write_lands_late",
+            "interruption::server::an_answer_is_overdue",
+            "interruption::server::under_a_lease",
+            "interruption::storage::a_call_is_never_sent",
+            "interruption::storage::a_write_lands_late",
+            "interruption::storage::an_answer_is_overdue",
+            "interruption::storage::under_a_lease",
             "interruption::storage::renewing_the_lease",
             "interruption::storage::taking_the_lease",
+            "interruption::storage::writing_metadata",
         ],
-        Mistake::ExpectedVersionIgnored => &["server::metadata::a_wrong_expectation_is_a_conflict"],
+        Mistake::RefusalIsDone => {
+            &["interruption::server::a_call_is_refused", "interruption::storage::a_call_is_refused"]
+        }
+        Mistake::ExistsIsFailure => {
+            &["interruption::server::a_write_is_delivered_twice", "interruption::storage::a_write_is_delivered_twice"]
+        }
+        Mistake::LateAnswerDismissed => {
+            &["interruption::server::a_machine_sleeps", "interruption::storage::a_machine_sleeps"]
+        }
+        Mistake::BrokenOffIsDamage => &["interruption::storage::a_body_is_cut"],
+        Mistake::HalfIsWhole => &["interruption::server::a_body_is_cut"],
+        Mistake::AttemptAssumed => &[
+            "interruption::server::a_process_dies_before_a_call",
+            "interruption::storage::a_process_dies_before_a_call",
+        ],
+        Mistake::DoubtfulReleaseDeletes => &["interruption::storage::giving_the_lease_back"],
         Mistake::SegmentHashUnchecked => &["server::segments::one_that_is_not_as_named_is_corrupt"],
         Mistake::ChecksumUnchecked => &["sync::unseen::a_changed_byte_is_noticed"],
         // One that is new here has no case yet: that fails.

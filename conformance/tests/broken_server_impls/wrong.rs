@@ -130,14 +130,7 @@ pub const CAUGHT: &[(Wrong, &[&str])] = &[
     ),
     (W::OwnEntryIsTaken, &["server::log::entries_come_as_written"]),
     (W::RepeatIsTaken, &["server::log::the_same_bytes_again_are_the_same_commit"]),
-    (
-        W::CommitIsForgotten,
-        &[
-            "server::log::entries_come_as_written",
-            "sync::ids::of_all_shapes_arrive",
-            "interruption::server::a_long_history_of_faults",
-        ],
-    ),
+    (W::CommitIsForgotten, &["server::log::entries_come_as_written", "sync::ids::of_all_shapes_arrive"]),
     (W::ReadSkips, &["server::log::twelve_hundred_entries"]),
     (W::ReadRepeats, &["server::log::twelve_hundred_entries", "sync::fleet::one_that_was_away_catches_up"]),
     (W::ReadHidesNewest, &["server::log::entries_come_as_written", "sync::commits::nothing_new_is_nothing_done"]),
@@ -187,7 +180,14 @@ pub const CAUGHT: &[(Wrong, &[&str])] = &[
         W::LateUnlockFreesNext,
         &["server::lease::a_holder_that_slept_is_fenced", "server::lease::by_force_the_holder_is_fenced"],
     ),
-    (W::StaleTooSoon, &["server::lease::taken_over_after_its_whole_time_only"]),
+    (
+        W::StaleTooSoon,
+        &[
+            "server::lease::taken_over_after_its_whole_time_only",
+            "interruption::server::renewing_the_lease",
+            "interruption::server::taking_the_lease",
+        ],
+    ),
     (
         W::NeverStale,
         &[
@@ -195,6 +195,8 @@ pub const CAUGHT: &[(Wrong, &[&str])] = &[
             "server::lease::a_dead_holder_blocks_for_one_time_to_live",
             "server::lease::a_watcher_that_restarts_waits_no_longer",
             "sync::locking::a_dead_holder_delays_by_its_time_to_live",
+            "interruption::server::giving_the_lease_back",
+            "interruption::server::taking_the_lease",
         ],
     ),
     (W::SightingOfAnything, &["server::lease::a_sighting_of_something_else_steals_nothing"]),
@@ -219,7 +221,7 @@ pub const CAUGHT: &[(Wrong, &[&str])] = &[
     (W::ConflictSaysNothing, &["server::metadata::a_wrong_expectation_is_a_conflict"]),
     (W::MetadataNamesCollide, &["server::metadata::names_of_all_shapes"]),
     (W::MetadataUnlimited, &["server::metadata::up_to_512_kib"]),
-    (W::MetadataIsStale, &["server::metadata::versions_follow_each_other", "interruption::server::writing_metadata"]),
+    (W::MetadataIsStale, &["server::metadata::versions_follow_each_other"]),
     (W::TrafficShrinks, &["server::traffic::counters_only_grow"]),
     (
         W::CommitDoubles,

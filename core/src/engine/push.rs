@@ -12,7 +12,7 @@ use crate::error::{Error, ErrorKind, Outcome, Result};
 use crate::model::RowNumber;
 use crate::replica::{Attempt, PendingChange, RowSet, Step};
 use crate::runtime::jittered;
-use crate::sabotage::{Mistake, on};
+use crate::sabotage::{Mistake, on, taken_for_done};
 use crate::server::{Author, Prepared, Staged, Tip, Written};
 use crate::storage::Reply;
 
@@ -176,14 +176,19 @@ impl Session<'_> {
         let entry = Prepared { sequence: attempt.sequence, hash: attempt.hash, bytes: attempt.bytes };
         let sent = self.now();
         let written = self.client.server.changes_write(&entry).await;
-        if on(Mistake::NextNumberOnDoubt) && written.as_ref().is_err_and(|error| error.outcome() == Outcome::Unknown) {
+        let doubt = written.as_ref().is_err_and(|error| error.outcome() == Outcome::Unknown);
+        let dismissed = on(Mistake::LateAnswerDismissed) && self.now().since(sent) >= Duration::from_secs(30);
+        if dismissed || (doubt && on(Mistake::NextNumberOnDoubt)) {
             let time = self.tip()?.time;
             self.state.known_mut()?.advance(Tip { sequence: Some(attempt.sequence), hash: attempt.hash, time });
             self.attempt = None;
             self.apply(None, vec![Step::Abandon]).await?;
             return Ok(false);
         }
-        let Reply { value, time } = written?;
+        let Reply { value, time } = match written {
+            Err(error) if taken_for_done(&error) => Reply::new(Written::Committed),
+            written => written?,
+        };
         self.client.note_create_time(self.now().since(sent));
         match value {
             Written::Taken => Ok(false),

@@ -56,11 +56,15 @@ impl<'a> Session<'a> {
         for change in client.replica.uncommitted().await? {
             client.replica.queue(change).await?;
         }
+        if on(Mistake::AttemptAssumed) && loaded.attempt.is_some() {
+            client.replica.apply(Batch { seen: None, steps: vec![Step::Commit] }).await?;
+        }
+        let overlooked = on(Mistake::AttemptForgotten) || on(Mistake::AttemptAssumed);
         Ok(Session {
             client,
             state,
             saved,
-            attempt: loaded.attempt.filter(|_| !on(Mistake::AttemptForgotten)),
+            attempt: loaded.attempt.filter(|_| !overlooked),
             report: SyncReport::default(),
             verified,
             lease: None,

@@ -2,14 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Poll;
 
 use bytes::Bytes;
 use longshore_core::{
     Answer, Change, Client, Conflict, Document, DocumentId, DomainName, Error, LockPolicy, MemoryReplica, Sequence,
-    Server, StoreOptions, StoredServer, SyncReport, Version,
+    Server, StoreOptions, StoredServer, SyncReport,
 };
 
+use crate::cases::dropping::dropped_after;
+use crate::cases::merging::{body, merge};
 use crate::cases::oracle::Documents;
 use crate::context::Context;
 use crate::faults::{FaultServer, FaultStorage, Plan};
@@ -139,7 +140,7 @@ impl Device {
         let builder = Client::builder_on(self.cx.clock().runtime(), server, Arc::new(self.replica.clone()))
             .lock_policy(self.policy)
             .store_options(StoreOptions::default().with_probe(false))
-            .resolver(move |conflict: &Conflict| merge(&notebook, name, conflict));
+            .resolver(move |conflict: &Conflict| decide(&notebook, name, conflict));
         Ok(builder.build())
     }
 
@@ -163,15 +164,7 @@ impl Device {
     /// Syncs, and drops the future after so many polls.
     pub(super) async fn sync_dropped_after(&mut self, polls: usize) -> Result<Ended, Failure> {
         let client = self.client().await?;
-        let (mut future, mut left) = (std::pin::pin!(client.sync()), polls);
-        let ended = std::future::poll_fn(|context| {
-            if let Poll::Ready(ended) = future.as_mut().poll(context) {
-                return Poll::Ready(Some(ended));
-            }
-            left = left.saturating_sub(1);
-            if left == 0 { Poll::Ready(None) } else { Poll::Pending }
-        });
-        Ok(match ended.await {
+        Ok(match dropped_after(polls, client.sync()).await {
             Some(Ok(report)) => Ended::Done(report),
             Some(Err(error)) => Ended::Failed(error),
             None => Ended::Gone,
@@ -179,30 +172,11 @@ impl Device {
     }
 }
 
-/// Joins both edits; an edit survives a deletion. So every story ends without open conflicts.
-fn merge(notebook: &Notebook, device: &'static str, conflict: &Conflict) -> Answer {
-    let body = |version: &Version| match version {
-        Version::Present(document) => Some(document.body.clone()),
-        Version::Deleted => None,
-    };
-    let (local, remote) = (body(&conflict.local), body(&conflict.remote));
+/// Writes down what an app is told of, and answers.
+fn decide(notebook: &Notebook, device: &'static str, conflict: &Conflict) -> Answer {
     let mut notes = notebook.open();
     *notes.told.entry((device, conflict.id.clone(), conflict.sequence)).or_default() += 1;
-    notes.sides.extend([(conflict.id.clone(), local.clone()), (conflict.id.clone(), remote.clone())]);
-    match (local, remote) {
-        (None, _) => Answer::TakeRemote,
-        (Some(_), None) => Answer::KeepLocal,
-        (Some(local), Some(remote)) => joined(&local, &remote),
-    }
-}
-
-fn joined(local: &Bytes, remote: &Bytes) -> Answer {
-    let texts = [local, remote].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
-    let parts: BTreeSet<&str> = texts.iter().flat_map(|text| text.split('+')).collect();
-    let body = Bytes::from(parts.into_iter().collect::<Vec<_>>().join("+"));
-    match body {
-        body if body == local => Answer::KeepLocal,
-        body if body == remote => Answer::TakeRemote,
-        body => Answer::Merge { revision: None, body },
-    }
+    let sides = [&conflict.local, &conflict.remote].map(|side| (conflict.id.clone(), body(side)));
+    notes.sides.extend(sides);
+    merge(conflict)
 }

@@ -12,12 +12,12 @@ use longshore_core::LockPolicy;
 
 use super::device::Level;
 use super::scenario::{Story, day, live, live_undisturbed};
-use super::world::World;
+use super::world::{World, shows_enough};
 use crate::case::{Case, Group, Need, Rule};
 use crate::context::Context;
 use crate::dice::Dice;
 use crate::faults::{Fault, When};
-use crate::verdict::{Failure, ensure};
+use crate::verdict::Failure;
 
 /// Calls of an outage: more than the core tries one request.
 const OUTAGE: u64 = 7;
@@ -108,12 +108,7 @@ async fn every_call(cx: Context, level: Level, policy: LockPolicy, faults: &[Fau
         met += u64::from(world.met() > 0);
         lived.map_err(|failure| failure.within(world.story()))?;
     }
-    ensure!(
-        met * 10 >= chosen.len() as u64 * 9,
-        "only {met} of {} faults met a call: the case shows little",
-        chosen.len()
-    );
-    Ok(())
+    shows_enough(met, chosen.len() as u64)
 }
 
 /// So many places, as many of each operation as of any other: there are few puts in a day, and many gets.

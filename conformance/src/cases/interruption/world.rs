@@ -146,3 +146,25 @@ pub(super) fn judge_failure(ended: &Ended, faults: &[Fault]) -> Result<(), Failu
     ensure!(explained, "the sync says what no fault explains: {error} [{:?}]", error.outcome());
     Ok(())
 }
+
+/// Of so many stories with faults so many met one: a case whose faults meet no call passes over anything.
+pub(super) fn shows_enough(met: u64, all: u64) -> Result<(), Failure> {
+    ensure!(
+        met > 0 && met * 10 >= all * 9,
+        "in only {met} of {all} stories a call met its fault: the case shows little"
+    );
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn faults_that_meet_no_call_show_nothing() {
+        assert_eq!(shows_enough(9, 10), Ok(()));
+        for (met, all) in [(8, 10), (0, 1), (0, 0)] {
+            assert!(shows_enough(met, all).is_err(), "{met} of {all}");
+        }
+    }
+}

@@ -19,7 +19,7 @@ pub(super) const CASES: &[Case] =
         of_sixteen_contenders_one_has_it(cx).boxed()
     })];
 
-/// A second: others wait a good while before they may think that a holder is dead.
+/// An hour: nobody may think that a holder is dead.
 const TTL: Duration = Duration::from_secs(3600);
 /// Tries of one contender: somebody gets it each time it is free.
 const TRIES: usize = 100_000;

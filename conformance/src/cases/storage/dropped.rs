@@ -1,17 +1,15 @@
 //! Dropped futures: an interruption like any other.
 
-use std::future::poll_fn;
-use std::task::Poll;
-
 use bytes::Bytes;
 use futures::future::FutureExt as _;
-use longshore_core::{ByteRange, Folder, ObjectKey, Payload, Storage};
+use longshore_core::{ByteRange, Payload};
 
 use super::case;
-use super::look::{absent, created, holds, names, pattern, settles, two, whole_or_nothing};
+use super::look::{absent, created, holds, listed_whole, pattern, settles, two, whole_or_nothing};
 use crate::case::Case;
+use crate::cases::dropping::dropped_after;
 use crate::context::{Context, put};
-use crate::verdict::{Failure, ensure};
+use crate::verdict::Failure;
 
 pub(super) const CASES: &[Case] = &[
     case("storage::dropped::a_create_leaves_nothing_or_all", 5, |cx| a_create_leaves_nothing_or_all(cx).boxed()),
@@ -19,24 +17,6 @@ pub(super) const CASES: &[Case] = &[
     case("storage::dropped::a_get_does_not_disturb_the_next", 5, |cx| a_get_does_not_disturb_the_next(cx).boxed()),
     case("storage::dropped::a_delete_leaves_nothing_or_all", 5, |cx| a_delete_leaves_nothing_or_all(cx).boxed()),
 ];
-
-/// Polls a call so many times, and drops it if it has not ended by then.
-async fn after<T>(polls: usize, call: impl Future<Output = T>) -> Option<T> {
-    let mut call = Box::pin(call);
-    let mut left = polls;
-    poll_fn(move |cx| {
-        if left == 0 {
-            return Poll::Ready(None);
-        }
-        left -= 1;
-        match call.as_mut().poll(cx) {
-            Poll::Ready(ended) => Poll::Ready(Some(ended)),
-            Poll::Pending if left == 0 => Poll::Ready(None),
-            Poll::Pending => Poll::Pending,
-        }
-    })
-    .await
-}
 
 /// More polls than a call takes, or as many as this run has time for.
 fn most(cx: &Context) -> usize {
@@ -48,8 +28,8 @@ async fn a_create_leaves_nothing_or_all(cx: Context) -> Result<(), Failure> {
     let bytes = pattern(300_000, cx.seed());
     for polls in 0..most(&cx) {
         let key = cx.record(&format!("dropped-{polls}"))?;
-        let ended = after(polls, mine.create(&key, bytes.clone())).await.transpose()?;
-        looks_whole(&*yours, &key, &bytes).await?;
+        let ended = dropped_after(polls, mine.create(&key, bytes.clone())).await.transpose()?;
+        listed_whole(&*yours, &key, &bytes, key.name()).await?;
         let again = mine.create(&key, bytes.clone()).await?.value;
         settles(&*yours, &key, &bytes, again).await?;
         if ended.is_some() {
@@ -65,8 +45,8 @@ async fn a_put_leaves_nothing_or_all(cx: Context) -> Result<(), Failure> {
     let bytes = Bytes::from(pieces.concat());
     for polls in 0..most(&cx) {
         let key = cx.blob(&format!("dropped-{polls}"))?;
-        let ended = after(polls, mine.put(&key, Payload::from_parts(pieces.clone()))).await.transpose()?;
-        looks_whole(&*yours, &key, &bytes).await?;
+        let ended = dropped_after(polls, mine.put(&key, Payload::from_parts(pieces.clone()))).await.transpose()?;
+        listed_whole(&*yours, &key, &bytes, key.name()).await?;
         mine.put(&key, Payload::from_parts(pieces.clone())).await?;
         holds(&*yours, &key, &bytes).await?;
         if ended.is_some() {
@@ -76,28 +56,19 @@ async fn a_put_leaves_nothing_or_all(cx: Context) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The name is listed only if a read finds the object, which is whole.
-async fn looks_whole(storage: &dyn Storage, key: &ObjectKey, bytes: &Bytes) -> Result<(), Failure> {
-    let folder = key.folder().unwrap_or(Folder::ROOT);
-    let listed = names(storage, &folder).await?;
-    let there = whole_or_nothing(storage, key, bytes).await?;
-    ensure!(there || !listed.iter().any(|name| name == key.name()), "{key} is listed, and a read finds nothing");
-    Ok(())
-}
-
 async fn a_get_does_not_disturb_the_next(cx: Context) -> Result<(), Failure> {
     let (mine, yours) = two(&cx).await?;
     let (large, small) = (cx.blob("large")?, cx.record("small")?);
     put(&*mine, &large, pattern(2 << 20, 1)).await?;
     created(&*mine, &small, "small").await?;
     for polls in 0..most(&cx) {
-        let dropped = after(polls, async {
+        let dropped = dropped_after(polls, async {
             let object = yours.get(&large, ByteRange::ALL).await?.value;
             Ok::<_, Failure>(object.map(|object| object.read(4 << 20)))
         });
         let ended = dropped.await.transpose()?.flatten();
         let ended = match ended {
-            Some(read) => after(polls, read).await.transpose()?.is_some(),
+            Some(read) => dropped_after(polls, read).await.transpose()?.is_some(),
             None => false,
         };
         holds(&*yours, &small, b"small").await?;
@@ -118,7 +89,7 @@ async fn a_delete_leaves_nothing_or_all(cx: Context) -> Result<(), Failure> {
         put(&*mine, &blob, bytes.clone()).await?;
         let mut ended = true;
         for key in [&record, &blob] {
-            ended &= after(polls, mine.delete(key)).await.transpose()?.is_some();
+            ended &= dropped_after(polls, mine.delete(key)).await.transpose()?.is_some();
             whole_or_nothing(&*yours, key, &bytes).await?;
             mine.delete(key).await?;
             absent(&*yours, key, "was deleted").await?;

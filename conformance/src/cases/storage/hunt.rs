@@ -7,10 +7,10 @@ use std::task::Poll;
 
 use bytes::Bytes;
 use futures::future::{FutureExt as _, join_all};
-use longshore_core::{Folder, ObjectKey, Payload, Result as CoreResult, Storage};
+use longshore_core::{ObjectKey, Payload, Result as CoreResult, Storage};
 
 use super::case;
-use super::look::{holds, names, pattern, two, whole_or_nothing};
+use super::look::{holds, listed_whole, pattern, two, whole_or_nothing};
 use crate::case::Case;
 use crate::context::{Context, put};
 use crate::verdict::{Failure, ensure};
@@ -112,10 +112,11 @@ async fn no_half_between_the_steps_of_a_create(cx: Context) -> Result<(), Failur
     let (mine, yours) = two(&cx).await?;
     for (at, len) in [0, 1, 5_000, 400_000].into_iter().enumerate() {
         let key = cx.record(&format!("stepped-{at}"))?;
+        let record = key.parts().nth_back(1).unwrap_or_default();
         let bytes = pattern(len, cx.seed());
         let mut call = mine.create(&key, bytes.clone());
         while step(&mut call).await?.is_none() {
-            looks_whole(&*yours, &key, &bytes).await?;
+            listed_whole(&*yours, &key, &bytes, record).await?;
             tokio::task::yield_now().await;
         }
         holds(&*yours, &key, &bytes).await?;
@@ -130,13 +131,4 @@ async fn step<T>(call: &mut (impl Future<Output = CoreResult<T>> + Unpin)) -> Re
         Poll::Pending => Poll::Ready(Ok(None)),
     })
     .await
-}
-
-/// What is listed can be read, and what can be read is whole.
-async fn looks_whole(storage: &dyn Storage, key: &ObjectKey, bytes: &Bytes) -> Result<(), Failure> {
-    let listed = names(storage, &Folder::new("records")?).await?;
-    let there = whole_or_nothing(storage, key, bytes).await?;
-    let name = key.parts().nth_back(1).unwrap_or_default();
-    ensure!(there || !listed.iter().any(|listed| listed == name), "{key} is listed, and a read finds nothing");
-    Ok(())
 }

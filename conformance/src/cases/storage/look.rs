@@ -6,11 +6,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use longshore_core::{ByteRange, Created, Folder, ObjectKey, Storage};
 
-use crate::context::Context;
+use crate::context::{Context, MOST};
 use crate::verdict::{Failure, ensure};
 
-/// The most bytes that a case reads of one object.
-const MOST: u64 = 128 << 20;
 /// How long an object may stay unseen after `Exists`: its writer may still be at it.
 const PATIENCE: u32 = 100;
 
@@ -44,6 +42,20 @@ pub(super) async fn whole_or_nothing(storage: &dyn Storage, key: &ObjectKey, wan
     ensure!(found == wanted, "{key}: {}", difference(&found, wanted));
     ensure!(size == wanted.len() as u64, "{key} has {} bytes, and its size is given as {size}", wanted.len());
     Ok(true)
+}
+
+/// What is listed under this name, the object's own or its record's, can be read, and what can be read is whole.
+pub(super) async fn listed_whole(
+    storage: &dyn Storage,
+    key: &ObjectKey,
+    wanted: &[u8],
+    name: &str,
+) -> Result<(), Failure> {
+    let above = key.as_str().split_once(&format!("/{name}")).map_or("", |(above, _)| above);
+    let listed = names(storage, &Folder::new(above)?).await?;
+    let there = whole_or_nothing(storage, key, wanted).await?;
+    ensure!(there || !listed.iter().any(|listed| listed == name), "{key} is listed, and a read finds nothing");
+    Ok(())
 }
 
 /// The object is there after a `create` that was answered so.

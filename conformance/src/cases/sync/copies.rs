@@ -4,9 +4,9 @@ use futures::future::FutureExt as _;
 use longshore_core::LockPolicy;
 
 use super::device::{Device, Fleet, Habits};
-use super::interrupted::dropped_after;
 use super::verdict::{log, sound};
 use crate::case::{Case, Group, Rule};
+use crate::cases::dropping::dropped_after;
 use crate::cases::server::history::whole_log;
 use crate::context::Context;
 use crate::verdict::{Failure, ensure};
@@ -85,7 +85,7 @@ async fn an_open_attempt_that_was_cloned_is_committed_once(cx: Context) -> Resul
         original.put("doc", "base").await?;
         original.sync().await?;
         original.put("doc", "pending").await?;
-        let ended = dropped_after(original.try_sync(), polls).await.transpose()?.is_some();
+        let ended = dropped_after(polls, original.try_sync()).await.transpose()?.is_some();
         original.restart().await?;
         let copy = fleet.device_of(original.replica.fork()).await?;
         for device in [&copy, &original, &copy] {

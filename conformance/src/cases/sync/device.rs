@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use longshore_core::{
     Answer, Change, Client, Conflict, Document, DocumentId, DomainName, LockPolicy, MemoryReplica, Resolver,
-    Result as Called, Runtime, StoreOptions, SyncReport, Version,
+    Result as Called, Runtime, StoreOptions, SyncReport,
 };
 
 use super::yielding::Yielding;
+use crate::cases::merging::{body, merge};
 use crate::context::Context;
 use crate::verdict::Failure;
 
@@ -126,27 +127,6 @@ impl Fleet {
         let sides = [&conflict.local, &conflict.remote].map(|side| (conflict.id.clone(), body(side)));
         self.book().told.extend(sides);
         answer
-    }
-}
-
-fn body(version: &Version) -> Option<Bytes> {
-    match version {
-        Version::Present(document) => Some(document.body.clone()),
-        Version::Deleted => None,
-    }
-}
-
-/// Joins both edits; an edit survives a deletion.
-fn merge(conflict: &Conflict) -> Answer {
-    let (Some(local), Some(remote)) = (body(&conflict.local), body(&conflict.remote)) else {
-        return if body(&conflict.local).is_none() { Answer::TakeRemote } else { Answer::KeepLocal };
-    };
-    let parts = |bytes: &Bytes| String::from_utf8_lossy(bytes).split('+').map(str::to_owned).collect::<BTreeSet<_>>();
-    let joined: Vec<String> = parts(&local).union(&parts(&remote)).cloned().collect();
-    match Bytes::from(joined.join("+")) {
-        joined if joined == local => Answer::KeepLocal,
-        joined if joined == remote => Answer::TakeRemote,
-        body => Answer::Merge { revision: None, body },
     }
 }
 

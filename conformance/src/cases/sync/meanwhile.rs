@@ -11,10 +11,10 @@ use longshore_core::{
 
 use super::bent_replica::Bent;
 use super::device::{Device, Fleet, Habits};
-use super::interrupted::dropped_after;
 use super::objects::{Objects, copy, put_back};
 use super::verdict::sound;
 use crate::case::{Case, Group, Need, Rule};
+use crate::cases::dropping::dropped_after;
 use crate::context::Context;
 use crate::verdict::{Failure, ensure};
 
@@ -39,7 +39,7 @@ async fn amid<T>(
     act: impl Future<Output = Result<(), Failure>>,
 ) -> Result<Option<T>, Failure> {
     let mut sync = Box::pin(sync);
-    if dropped_after(&mut sync, polls).await.is_some() {
+    if dropped_after(polls, &mut sync).await.is_some() {
         return Ok(None);
     }
     act.await?;

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use longshore_core::{Created, Error, ErrorKind, Folder, MemoryStorage, ObjectKey, Reply, Result, Storage as _};
 
 use super::broken;
-use super::creator::{Indexed, Locking, Reserving, Retrying, Wary};
+use super::creator::{Crowd, Crowded, Indexed, Locking, Reserving, Retrying, Wary};
 use crate::broken::runs::Broken;
 use crate::broken::wrong::{Wrong, client, listed, overwrite, pause, reply, server, stored};
 
@@ -81,6 +81,21 @@ pub(crate) fn table() -> Vec<Broken> {
             &["storage::at_once::the_first_into_a_folder_all_come_in"],
         ),
         broken(
+            "create says of every name that it is taken",
+            || server(|right| Decides { right, how: How::NeverCreated }),
+            &["storage::create::of_many_at_once_one_wins", "storage::visible::every_acknowledged_write"],
+        ),
+        broken(
+            "create of many at once tells nobody that it won",
+            || server(|right| Crowded::new(right, Crowd::NobodyWins)),
+            &["storage::create::of_many_at_once_one_wins"],
+        ),
+        broken(
+            "create of many at once keeps another's bytes",
+            || server(|right| Crowded::new(right, Crowd::AnotherIsKept)),
+            &["storage::create::of_many_at_once_one_wins"],
+        ),
+        broken(
             "create bears 512 KiB",
             || server(|right| Decides { right, how: How::Small }),
             &["storage::bytes::a_record_has_up_to_one_mebibyte"],
@@ -98,6 +113,7 @@ enum How {
     EqualIsMine,
     EmptyFirst,
     NewFolder,
+    NeverCreated,
     Small,
 }
 
@@ -160,6 +176,7 @@ impl Wrong for Decides {
                 }
                 right.create(key, bytes).await
             }
+            How::NeverCreated => Ok(right.create(key, bytes).await?.map(|_| Created::Exists)),
             How::Small if bytes.len() > 512 << 10 => Err(Error::new(ErrorKind::Full, "413")),
             How::Small => right.create(key, bytes).await,
         }

@@ -151,3 +151,48 @@ impl Wrong for Reserving {
         Ok(page)
     }
 }
+
+/// What goes wrong where several create one name at once.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Crowd {
+    /// All are told that somebody else won.
+    NobodyWins,
+    /// One is told that it won, and another's bytes stay.
+    AnotherIsKept,
+}
+
+/// Right towards one creator at a time.
+#[derive(Debug)]
+pub(super) struct Crowded(MemoryStorage, Crowd, Mutex<BTreeMap<ObjectKey, usize>>);
+
+impl Crowded {
+    pub(super) fn new(right: MemoryStorage, crowd: Crowd) -> Self {
+        Self(right, crowd, Mutex::default())
+    }
+}
+
+#[async_trait]
+impl Wrong for Crowded {
+    fn right(&self) -> &MemoryStorage {
+        &self.0
+    }
+
+    async fn create(&self, key: &ObjectKey, bytes: Bytes) -> Result<Reply<Created>> {
+        // Who comes when somebody has won already is told so.
+        let raced = stored(&self.0, key).await?.is_none();
+        *self.2.lock().unwrap().entry(key.clone()).or_default() += 1;
+        pause().await;
+        let alone = !raced || self.2.lock().unwrap().get(key) == Some(&1);
+        let mut answer = self.0.create(key, bytes.clone()).await?;
+        match self.1 {
+            Crowd::NobodyWins if !alone => answer.value = Created::Exists,
+            Crowd::AnotherIsKept if answer.value == Created::Exists && !alone => {
+                overwrite(&self.0, key, bytes).await?;
+            }
+            _ => {}
+        }
+        pause().await;
+        *self.2.lock().unwrap().entry(key.clone()).or_default() -= 1;
+        Ok(answer)
+    }
+}

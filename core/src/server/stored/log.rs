@@ -141,7 +141,11 @@ pub(super) async fn stage(wire: &Wire, layout: &Layout, checkpoint: u64, changes
 async fn next_chunk(changes: &mut Fuse<ChangeStream<'_>>) -> Result<Vec<Change>> {
     let (mut chunk, mut bytes) = (Vec::new(), 0);
     while bytes < CHUNK {
-        let Some(change) = changes.try_next().await? else {
+        let change = match changes.try_next().await {
+            Err(_) if on(Mistake::HalfIsWhole) => break,
+            change => change?,
+        };
+        let Some(change) = change else {
             break;
         };
         bytes += change.id.as_str().len() + change.action.len();

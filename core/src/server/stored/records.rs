@@ -9,7 +9,7 @@ use super::wire::Wire;
 use crate::error::{Error, ErrorKind, Outcome, Result};
 use crate::format::MAX_RECORD;
 use crate::runtime::Ticks;
-use crate::sabotage::{Mistake, on};
+use crate::sabotage::{Mistake, on, taken_for_done};
 use crate::storage::{Created, Folder, ObjectKey, Reply};
 
 /// Half of how long a superseded record is kept at least.
@@ -47,8 +47,17 @@ pub(super) async fn create(wire: &Wire, key: &ObjectKey, bytes: &Bytes) -> Resul
             Ok(Reply { value: Created::Created, time }) => return Ok(Reply { value: Fate::Mine, time }),
             Ok(_) if on(Mistake::ExistsIsForeign) => return Ok(Reply::new(Fate::Another)),
             Ok(_) if on(Mistake::ExistsIsOurs) => return Ok(Reply::new(Fate::Mine)),
+            Ok(_) if on(Mistake::ExistsIsFailure) => {
+                return Err(Error::new(ErrorKind::Internal, "the server refused the name").with_key(key));
+            }
             Ok(_) => None,
-            Err(error) if on(Mistake::NextNumberOnDoubt) && error.outcome() == Outcome::Unknown => return Err(error),
+            Err(error) if taken_for_done(&error) => return Ok(Reply::new(Fate::Mine)),
+            Err(error)
+                if (on(Mistake::NextNumberOnDoubt) || on(Mistake::DoubtfulReleaseDeletes))
+                    && error.outcome() == Outcome::Unknown =>
+            {
+                return Err(error);
+            }
             Err(error) => Some(error),
         };
         doubt |= failure.as_ref().is_none_or(|error| error.outcome() == Outcome::Unknown);

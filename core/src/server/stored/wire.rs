@@ -11,6 +11,7 @@ use tracing::{Instrument as _, debug, debug_span};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::runtime::{Runtime, jittered};
+use crate::sabotage::{Mistake, on};
 use crate::server::Traffic;
 use crate::storage::{ByteRange, Capabilities, Created, Flaw, Folder, Listing, ObjectKey, Payload, Reply, Storage};
 
@@ -69,7 +70,7 @@ impl Wire {
     async fn read(&self, key: &ObjectKey, limit: u64) -> Result<Reply<Option<Bytes>>> {
         let Reply { value, time } = self.storage.get(key, ByteRange::ALL).await?;
         let bytes = match value {
-            Some(object) => Some(object.read(limit).await?),
+            Some(object) => Some(object.read(limit).await.map_err(broken_off)?),
             None => None,
         };
         self.bytes_down.fetch_add(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64), Ordering::Relaxed);
@@ -134,4 +135,9 @@ impl Wire {
     pub(super) fn pause(&self, tried: u32) -> Option<Duration> {
         (tried < TRIES).then(|| jittered(self.runtime(), FIRST_PAUSE * (1 << (tried - 1))))
     }
+}
+
+/// A body that broke off on its way is a failed call like any other, and no damage.
+fn broken_off(error: Error) -> Error {
+    if on(Mistake::BrokenOffIsDamage) { Error::new(ErrorKind::Corrupt, "the object is incomplete") } else { error }
 }
