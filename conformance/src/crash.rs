@@ -1,7 +1,8 @@
 //! Child processes of the adapter under test: this very program once more, told by a variable to sync one replica and to kill
-//! itself at a chosen call, of the server or of its own replica.
+//! itself at a chosen call, of the server or of its own replica; or to race others.
 
 mod mortal;
+mod race;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -26,6 +27,7 @@ use crate::pace::Pace;
 use crate::platform;
 use crate::verdict::Failure;
 use mortal::Mortal;
+pub(crate) use race::{WON, body, prize};
 
 /// What tells a process that it is a child.
 const VARIABLE: &str = "LONGSHORE_CONFORMANCE_CHILD";
@@ -41,20 +43,31 @@ pub(crate) struct Order {
     root: String,
     slot: usize,
     seed: u64,
-    /// The replica that it syncs.
+    /// The replica that it syncs, or the folder where racers meet.
     replica: PathBuf,
     work: Work,
     /// Where it dies; nowhere if there is no such call.
     at: Option<Place>,
 }
 
-/// What a child's sync is for.
+/// What a child does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Work {
     /// Pushing and pulling.
     Sync,
     /// The same with the lease around it.
     SyncUnderLease,
+    /// Creating what others create, too.
+    Race(Race),
+}
+
+/// A race of creators.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Race {
+    /// Which of them this one is.
+    pub(crate) racer: usize,
+    pub(crate) racers: usize,
+    pub(crate) rounds: usize,
 }
 
 /// A place in a sync.
@@ -85,7 +98,7 @@ pub(crate) enum Fate {
 impl Work {
     pub(crate) fn policy(self) -> LockPolicy {
         match self {
-            Self::Sync => LockPolicy::Contended,
+            Self::Sync | Self::Race(_) => LockPolicy::Contended,
             Self::SyncUnderLease => LockPolicy::Always,
         }
     }
@@ -226,10 +239,17 @@ fn act(harness: &Harness, text: &str) -> Result<(), Failure> {
         .build()
         .map_err(|error| Failure::new(format!("no runtime could be started: {error}")))?;
     runtime.block_on(async {
-        tokio::time::timeout(DEADLINE, sync(&order, &order.context(harness)?))
+        tokio::time::timeout(DEADLINE, work(&order, &order.context(harness)?))
             .await
             .map_err(|_| Failure::new("the child hangs"))?
     })
+}
+
+async fn work(order: &Order, cx: &Context) -> Result<(), Failure> {
+    let Work::Race(race) = order.work else { return sync(order, cx).await };
+    let words = race::run(cx, race, &order.replica).await?;
+    say(format_args!("ended {}", words.join(" ")));
+    Ok(())
 }
 
 async fn sync(order: &Order, cx: &Context) -> Result<(), Failure> {

@@ -1,11 +1,13 @@
 //! Mistakes that only a real kill shows: the crash cases must notice them. Each runs in a process of its own, whose engine makes
-//! one mistake (`longshore_core::sabotage`), over a right folder. Without a mistake the same process finds nothing.
+//! one mistake (`longshore_core::sabotage`) over a right folder, or whose folder does. Without a mistake the same process finds nothing.
 
 #[path = "broken/judge.rs"]
 mod judge;
 #[allow(dead_code, reason = "this test needs a part of it")]
 #[path = "broken/matrix.rs"]
 mod matrix;
+#[path = "broken/one_process.rs"]
+mod one_process;
 
 use std::collections::BTreeSet;
 use std::process::{Command, ExitCode};
@@ -24,6 +26,7 @@ const CAUGHT: &[(&str, &str)] = &[
     ("checkpoint-apart", "crash::in_the_middle_of_a_pull"),
     ("checkpoint-first", "crash::in_the_middle_of_a_pull"),
     ("token-reused", "crash::with_the_lease"),
+    (one_process::MISTAKE, "crash::creators_in_other_processes_race"),
 ];
 
 /// What `broken_killed.rs` shows: there the server is killed.
@@ -32,8 +35,13 @@ const OF_THE_SERVER: &str = "crash::of_the_server";
 /// The cases that a child runs, by a part of their names; a process without this variable is the parent.
 const CHILD: &str = "LONGSHORE_CRASH_CASE";
 
+/// The mistake of the folder.
+const FOLDER: &str = "LONGSHORE_CRASH_FOLDER";
+
 async fn open(scratch: Scratch) -> Result<Arc<dyn Storage>> {
-    Ok(Arc::new(Fs::create_root(scratch.path().join("store"))?))
+    let disk = Fs::create_root(scratch.path().join("store"))?;
+    let wrong = std::env::var(FOLDER).is_ok_and(|mistake| mistake == one_process::MISTAKE);
+    Ok(if wrong { Arc::new(one_process::OneProcess(disk)) } else { Arc::new(disk) })
 }
 
 fn main() -> ExitCode {
@@ -65,7 +73,8 @@ fn child(cases: &str) -> ExitCode {
 /// Runs the cases in a process that makes this mistake.
 fn run(mistake: &str, cases: &str) -> Result<Vec<Judged>, Failed> {
     let mut command = Command::new(std::env::current_exe()?);
-    let output = command.env(CHILD, cases).env("LONGSHORE_SABOTAGE", mistake).output()?;
+    let variable = if mistake == one_process::MISTAKE { FOLDER } else { "LONGSHORE_SABOTAGE" };
+    let output = command.env(CHILD, cases).env(variable, mistake).output()?;
     if !output.status.success() {
         return Err(format!("the process did not run its cases: {}", output.status).into());
     }

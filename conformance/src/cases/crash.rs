@@ -1,8 +1,10 @@
-//! Processes that are killed: those of the adapter, and the server behind it.
+//! Processes that are killed: those of the adapter, and the server behind it; and processes that race.
 
 #[cfg(feature = "crash")]
 mod course;
 mod of_the_server;
+#[cfg(feature = "crash")]
+mod race;
 #[cfg(feature = "crash")]
 mod rounds;
 
@@ -24,6 +26,10 @@ pub(super) fn cases() -> Vec<Case> {
         // The lease of the dead runs out on the server's clock, and who waits for it does so on the suite's.
         case("crash::with_the_lease", Rule::Invariant(9), |cx| with_the_lease(cx).boxed())
             .needs(&[Need::OtherProcess, Need::VirtualTime]),
+        case("crash::creators_in_other_processes_race", Rule::Storage(3), |cx| {
+            creators_in_other_processes_race(cx).boxed()
+        })
+        .needs(&[Need::Storage, Need::OtherProcess]),
         Case::new("crash::of_the_server", Group::Crash, Rule::Invariant(2), |cx| {
             of_the_server::of_the_server(cx).boxed()
         })
@@ -36,6 +42,8 @@ fn case(name: &'static str, rule: Rule, run: crate::case::CaseFn) -> Case {
     Case::new(name, Group::Crash, rule, run).needs(&[Need::OtherProcess])
 }
 
+#[cfg(feature = "crash")]
+use race::creators_in_other_processes_race;
 #[cfg(feature = "crash")]
 use rounds::{in_a_pull, in_a_push, with_the_lease};
 
@@ -51,6 +59,11 @@ async fn in_a_pull(_: Context) -> Result<(), Failure> {
 
 #[cfg(not(feature = "crash"))]
 async fn with_the_lease(_: Context) -> Result<(), Failure> {
+    Err(without())
+}
+
+#[cfg(not(feature = "crash"))]
+async fn creators_in_other_processes_race(_: Context) -> Result<(), Failure> {
     Err(without())
 }
 

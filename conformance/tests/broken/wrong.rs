@@ -9,7 +9,7 @@ use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use longshore_conformance::{Harness, Scratch};
 use longshore_core::{
     ByteRange, Capabilities, Created, Error, ErrorKind, Folder, Listing, MemoryStorage, Object, ObjectKey, Payload,
-    Reply, Result, ServerTime, Storage,
+    Reply, Result, Runtime as _, ServerTime, Storage, TokioRuntime,
 };
 
 /// A storage that is right but for what it overrides.
@@ -73,29 +73,38 @@ impl<W: Wrong> Storage for Plain<W> {
     }
 }
 
-/// An empty storage in memory whose replies carry a time.
-pub(crate) fn memory() -> MemoryStorage {
-    let memory = MemoryStorage::new();
-    memory.set_time(Some(ServerTime::from_millis(1_700_000_000_000)));
-    memory
+/// The time of a right server.
+pub(crate) fn now() -> ServerTime {
+    ServerTime::from_millis(1_700_000_000_000 + TokioRuntime.now().as_millis())
+}
+
+/// Nothing is wrong with it, and its replies carry the time. What is made wrong carries none, but where its time is what is wrong.
+#[derive(Debug)]
+struct Sound(MemoryStorage);
+
+impl Wrong for Sound {
+    fn right(&self) -> &MemoryStorage {
+        self.0.set_time(Some(now()));
+        &self.0
+    }
 }
 
 /// Every client talks to this one server.
 pub(crate) fn server<W: Wrong>(make: fn(MemoryStorage) -> W) -> Harness {
-    let one: Arc<dyn Storage> = Arc::new(Plain(make(memory())));
+    let one: Arc<dyn Storage> = Arc::new(Plain(make(MemoryStorage::new())));
     harness(move || Arc::clone(&one))
 }
 
 /// Each client has a state of its own over one right server.
 pub(crate) fn client<W: Wrong>(make: fn(MemoryStorage) -> W) -> Harness {
-    let shared = memory();
+    let shared = MemoryStorage::new();
     harness(move || Arc::new(Plain(make(shared.clone()))))
 }
 
 /// Nothing is wrong with it.
 pub(crate) fn sound() -> Harness {
-    let shared = memory();
-    harness(move || Arc::new(shared.clone()))
+    let shared = MemoryStorage::new();
+    harness(move || Arc::new(Plain(Sound(shared.clone()))))
 }
 
 fn harness(open: impl Fn() -> Arc<dyn Storage> + Send + Sync + 'static) -> Harness {

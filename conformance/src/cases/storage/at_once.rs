@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures::future::{FutureExt as _, join_all};
+use futures::future::{FutureExt as _, join_all, try_join_all};
 use longshore_core::{Created, Folder, Storage};
 
 use super::case;
+use super::hunt::put_in_pieces;
 use super::look::{holds, lists, names, pattern, two};
 use crate::case::Case;
 use crate::context::{Context, put};
@@ -18,6 +19,7 @@ pub(super) const CASES: &[Case] = &[
     case("storage::at_once::the_first_into_a_folder_all_come_in", 2, |cx| {
         the_first_into_a_folder_all_come_in(cx).boxed()
     }),
+    case("storage::at_once::puts_of_one_name_leave_it_whole", 1, |cx| puts_of_one_name_leave_it_whole(cx).boxed()),
 ];
 
 fn body(at: usize) -> Bytes {
@@ -84,6 +86,21 @@ async fn the_first_into_a_folder_all_come_in(cx: Context) -> Result<(), Failure>
         }
         let wanted: Vec<String> = (0..count).map(|at| at.to_string()).collect();
         lists(&folder, &names(&*clients[0], &folder).await?, &wanted)?;
+    }
+    Ok(())
+}
+
+/// A lost reply makes a client put again what is still being put: neither may write into what the other is writing.
+async fn puts_of_one_name_leave_it_whole(cx: Context) -> Result<(), Failure> {
+    let (mine, yours) = two(&cx).await?;
+    for round in 0..cx.size().pick(3, 20, 100) {
+        let key = cx.blob(&format!("shared-{round}"))?;
+        let bytes = pattern(300_000, cx.seed() + round);
+        let puts = (0..cx.at_once(4)).map(|at| put_in_pieces(if at % 2 == 0 { &*mine } else { &*yours }, &key, &bytes));
+        try_join_all(puts).await?;
+        for client in [&mine, &yours] {
+            holds(&**client, &key, &bytes).await?;
+        }
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use futures::future::{FutureExt as _, try_join};
 use longshore_core::{ByteRange, Folder, ObjectKey, Storage};
 
 use super::case;
-use super::look::{absent, created, holds, lists, names, two};
+use super::look::{absent, created, holds, lists, names, part, two};
 use crate::case::Case;
 use crate::context::{Context, put};
 use crate::verdict::{Failure, ensure};
@@ -47,6 +47,7 @@ async fn no_later_read_sees_it(cx: Context) -> Result<(), Failure> {
         write(&*mine, &key).await?;
         for client in [&mine, &yours] {
             holds(&**client, &key, b"bytes").await?;
+            part(&**client, &key, ByteRange::new(0, 2)).await?;
         }
         mine.delete(&key).await?;
         for client in [&yours, &mine, &cx.storage().await?] {

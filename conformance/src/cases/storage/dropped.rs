@@ -1,8 +1,10 @@
 //! Dropped futures: an interruption like any other.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use futures::future::FutureExt as _;
-use longshore_core::{ByteRange, Payload};
+use longshore_core::{ByteRange, Folder, Payload};
 
 use super::case;
 use super::look::{absent, created, holds, listed_whole, pattern, settles, two, whole_or_nothing};
@@ -16,6 +18,9 @@ pub(super) const CASES: &[Case] = &[
     case("storage::dropped::a_put_leaves_nothing_or_all", 5, |cx| a_put_leaves_nothing_or_all(cx).boxed()),
     case("storage::dropped::a_get_does_not_disturb_the_next", 5, |cx| a_get_does_not_disturb_the_next(cx).boxed()),
     case("storage::dropped::a_delete_leaves_nothing_or_all", 5, |cx| a_delete_leaves_nothing_or_all(cx).boxed()),
+    case("storage::dropped::many_calls_leave_their_client_answering", 5, |cx| {
+        many_calls_leave_their_client_answering(cx).boxed()
+    }),
 ];
 
 /// More polls than a call takes, or as many as this run has time for.
@@ -99,4 +104,49 @@ async fn a_delete_leaves_nothing_or_all(cx: Context) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// After how long without an answer a client counts as worn out.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What a call takes for itself (a connection, a permit, a lock) it gives back when it is dropped, wherever it was.
+async fn many_calls_leave_their_client_answering(cx: Context) -> Result<(), Failure> {
+    let (mine, yours) = two(&cx).await?;
+    let (record, blob, missing) = (cx.record("there")?, cx.blob("there")?, cx.blob("missing")?);
+    let folder = Folder::new("segments/0")?;
+    created(&*yours, &record, "there").await?;
+    put(&*yours, &blob, "there").await?;
+    let rounds = mine.capabilities().parallelism.saturating_mul(2).clamp(64, 256);
+    for round in 0..rounds {
+        let calls = [
+            answers(&cx, round, mine.put(&blob, "there".into())).boxed(),
+            answers(&cx, round, mine.create(&record, "other".into())).boxed(),
+            answers(&cx, round, mine.get(&blob, ByteRange::ALL)).boxed(),
+            answers(&cx, round, mine.list(&folder, None)).boxed(),
+            answers(&cx, round, mine.delete(&missing)).boxed(),
+        ];
+        for call in calls {
+            call.await?;
+        }
+    }
+    for client in [&mine, &yours] {
+        answers(&cx, usize::MAX, put(&**client, &blob, "there")).await?;
+        answers(&cx, usize::MAX, holds(&**client, &record, b"there")).await?;
+        answers(&cx, usize::MAX, holds(&**client, &blob, b"there")).await?;
+    }
+    Ok(())
+}
+
+/// The call ends, or may be dropped in this round, before patience does.
+async fn answers<T, E: Into<Failure>>(
+    cx: &Context,
+    round: usize,
+    call: impl Future<Output = Result<T, E>>,
+) -> Result<(), Failure> {
+    let polls = if round == usize::MAX { usize::MAX } else { 1 + round % 5 };
+    let limit = cx.pace.stretch(PATIENCE);
+    match tokio::time::timeout(limit, dropped_after(polls, call)).await {
+        Ok(ended) => ended.map_or(Ok(()), |ended| ended.map(drop).map_err(Into::into)),
+        Err(_) => Err(Failure::new(format!("a client whose calls were dropped does not answer within {limit:?}"))),
+    }
 }

@@ -101,7 +101,8 @@ async fn an_object_stays_whole_while_it_is_put_again(cx: Context) -> Result<(), 
     Ok(())
 }
 
-async fn put_in_pieces(storage: &dyn Storage, key: &ObjectKey, bytes: &Bytes) -> Result<(), Failure> {
+/// Puts these bytes as a stream of some pieces.
+pub(super) async fn put_in_pieces(storage: &dyn Storage, key: &ObjectKey, bytes: &Bytes) -> Result<(), Failure> {
     let pieces = bytes.chunks(64 << 10).map(Bytes::copy_from_slice).collect();
     storage.put(key, Payload::from_parts(pieces)).await?;
     Ok(())

@@ -1,5 +1,6 @@
 //! Listing: complete, also over many pages.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures::future::FutureExt as _;
@@ -15,6 +16,9 @@ use crate::verdict::{Failure, ensure};
 pub(super) const CASES: &[Case] = &[
     case("storage::list::is_complete_over_many_pages", 2, |cx| is_complete_over_many_pages(cx).boxed()),
     case("storage::list::of_many_folders_is_complete", 2, |cx| of_many_folders_is_complete(cx).boxed()),
+    case("storage::list::loses_no_name_while_others_come_and_go", 2, |cx| {
+        loses_no_name_while_others_come_and_go(cx).boxed()
+    }),
     case("storage::list::an_empty_folder_is_empty", 6, |cx| an_empty_folder_is_empty(cx).boxed()),
     case("storage::list::shows_one_level", 2, |cx| shows_one_level(cx).boxed()),
     case("storage::list::shows_folders_beside_objects", 2, |cx| shows_folders_beside_objects(cx).boxed()),
@@ -31,7 +35,7 @@ fn segments(count: u64) -> Vec<String> {
 
 async fn is_complete_over_many_pages(cx: Context) -> Result<(), Failure> {
     let (mine, yours) = two(&cx).await?;
-    let wanted = segments(cx.size().pick(300, 5_000, 5_000));
+    let wanted = segments(cx.size().pick(300, 5_001, 5_001));
     let folder = Folder::new("segments/0")?;
     write(&cx, &mine, &wanted).await?;
     lists(&folder, &names(&*yours, &folder).await?, &wanted)?;
@@ -70,11 +74,39 @@ async fn write(cx: &Context, storage: &Arc<dyn Storage>, wanted: &[String]) -> R
     stream::iter(writes).buffer_unordered(cx.at_once(32)).try_collect::<()>().await
 }
 
+/// Who has read a page goes on after its last name, however many names were before it then and are now.
+async fn loses_no_name_while_others_come_and_go(cx: Context) -> Result<(), Failure> {
+    let (mine, yours) = two(&cx).await?;
+    let folder = Folder::new("segments/0")?;
+    let wanted = segments(cx.size().pick(300, 1_200, 5_001));
+    write(&cx, &mine, &wanted).await?;
+    let (mut found, mut gone): (Vec<String>, _) = (Vec::new(), BTreeSet::new());
+    // Where all names are on one page, one of them in the middle is gone on after.
+    for _ in 0..wanted.len() {
+        let page = yours.list(&folder, found.last().map(String::as_str)).await?.value;
+        let whole = found.is_empty() && !page.more;
+        found.extend(page.names.into_iter().take(if whole { wanted.len() / 2 } else { usize::MAX }));
+        if !whole && !page.more {
+            break;
+        }
+        let first = found.iter().filter(|name| wanted.contains(name) && !gone.contains(*name)).take(3);
+        let leaving: Vec<String> = first.chain(found.last()).cloned().collect();
+        remove(&cx, &mine, &leaving).await?;
+        gone.extend(leaving);
+        for at in 0..2 {
+            put(&*mine, &cx.blob(&format!("{:016}-{}-{at}", 0, gone.len()))?, "new").await?;
+        }
+    }
+    lists(&folder, &found, &wanted)?;
+    ensure!(found.is_sorted(), "the listing of {folder} does not rise while names come and go");
+    Ok(())
+}
+
 /// Lease records are found so, and folders of the log.
 async fn of_many_folders_is_complete(cx: Context) -> Result<(), Failure> {
     let (mine, yours) = two(&cx).await?;
     let folder = Folder::new("records")?;
-    let wanted: Vec<String> = (1..=cx.size().pick(60, 250, 1_200)).map(|number| format!("{number:016}")).collect();
+    let wanted: Vec<String> = (1..=cx.size().pick(60, 1_001, 1_200)).map(|number| format!("{number:016}")).collect();
     let keys = wanted.iter().rev().map(|name| cx.record(name)).collect::<Result<Vec<_>, _>>()?;
     let writes: Vec<_> = keys.iter().map(|key| created(&*mine, key, "record")).collect();
     stream::iter(writes).buffer_unordered(cx.at_once(16)).try_collect::<()>().await?;

@@ -9,6 +9,8 @@ use longshore_core::{ByteRange, Created, Folder, ObjectKey, Storage};
 use crate::context::{Context, MOST};
 use crate::verdict::{Failure, ensure};
 
+/// Pages of one listing at the most: a listing that never ends is a failure, not a hang.
+const PAGES: usize = 10_000;
 /// How long an object may stay unseen after `Exists`: its writer may still be at it.
 const PATIENCE: u32 = 100;
 
@@ -101,7 +103,7 @@ pub(super) async fn names_after(
     after: Option<&str>,
 ) -> Result<Vec<String>, Failure> {
     let (mut all, mut last) = (Vec::new(), after.map(str::to_owned));
-    loop {
+    for _ in 0..PAGES {
         let page = storage.list(folder, last.as_deref()).await?.value;
         ensure!(!page.more || !page.names.is_empty(), "a page of {folder} is empty and says that more follows");
         for name in page.names {
@@ -116,6 +118,7 @@ pub(super) async fn names_after(
             return Ok(all);
         }
     }
+    Err(Failure::new(format!("the listing of {folder} does not end")))
 }
 
 /// The folder lists exactly these.

@@ -104,7 +104,23 @@ async fn a_stream_that_fails_leaves_nothing(cx: Context) -> Result<(), Failure> 
         put(&*mine, &key, whole.clone()).await?;
         holds(&*yours, &key, &whole).await?;
     }
-    Ok(())
+    let (key, pieces) = (cx.blob("failed-large")?, large(&*mine, cx.seed()));
+    let sent: Vec<_> = pieces[..pieces.len() - 1].iter().cloned().map(Ok).chain([Err(broken())]).collect();
+    fails(&*mine, &key, Payload::new(length(&pieces), stream::iter(sent).boxed())).await?;
+    nothing(&*yours, &key).await
+}
+
+/// Pieces of an object so large that clients and servers take it in parts, if the storage takes one of 17 MiB.
+fn large(storage: &dyn Storage, seed: u64) -> Vec<Bytes> {
+    const PIECE: usize = 1 << 20;
+    let most = storage.capabilities().max_object / PIECE as u64;
+    let pieces = usize::try_from(most.clamp(1, 17)).unwrap_or(1);
+    let filling = pattern(PIECE + pieces, seed);
+    (0..pieces).map(|at| filling.slice(at..at + PIECE)).collect()
+}
+
+fn length(pieces: &[Bytes]) -> u64 {
+    pieces.iter().map(|piece| piece.len() as u64).sum()
 }
 
 async fn a_stream_of_another_length_leaves_nothing(cx: Context) -> Result<(), Failure> {
@@ -132,10 +148,13 @@ async fn a_repetition_that_fails_leaves_the_object(cx: Context) -> Result<(), Fa
 
 /// A payload whose stream breaks off with an error.
 fn failing(whole: &Bytes, cut: usize) -> Payload {
-    let broken = Error::new(ErrorKind::Unavailable, "the payload's source failed, as the case wants it");
     let mut pieces: Vec<_> = whole[..cut].chunks(50_000).map(|piece| Ok(Bytes::copy_from_slice(piece))).collect();
-    pieces.push(Err(broken));
+    pieces.push(Err(broken()));
     Payload::new(whole.len() as u64, stream::iter(pieces).boxed())
+}
+
+fn broken() -> Error {
+    Error::new(ErrorKind::Unavailable, "the payload's source failed, as the case wants it")
 }
 
 async fn fails(storage: &dyn Storage, key: &ObjectKey, payload: Payload) -> Result<(), Failure> {
@@ -156,11 +175,20 @@ async fn nothing(storage: &dyn Storage, key: &ObjectKey) -> Result<(), Failure> 
 /// Another client looks before each piece: at that moment no byte can be there.
 async fn nothing_is_seen_before_its_stream_has_ended(cx: Context) -> Result<(), Failure> {
     let (mine, yours) = two(&cx).await?;
-    let key = cx.blob("watched")?;
-    let pieces: Vec<Bytes> = (0..12).map(|at| pattern(100_000, at)).collect();
+    let pieces = (0..12).map(|at| pattern(100_000, at)).collect();
+    watched(&*mine, &yours, cx.blob("watched")?, pieces).await?;
+    watched(&*mine, &yours, cx.blob("watched-large")?, large(&*mine, cx.seed())).await
+}
+
+async fn watched(
+    mine: &dyn Storage,
+    yours: &Arc<dyn Storage>,
+    key: ObjectKey,
+    pieces: Vec<Bytes>,
+) -> Result<(), Failure> {
     let seen = Arc::new(Mutex::new(Ok(())));
     let (told, watched) = (Arc::clone(&seen), key.clone());
-    let len = pieces.iter().map(|piece| piece.len() as u64).sum();
+    let yours = Arc::clone(yours);
     let stream = stream::iter(pieces.clone()).then(move |piece| {
         let (yours, key, told) = (Arc::clone(&yours), watched.clone(), Arc::clone(&told));
         async move {
@@ -170,7 +198,7 @@ async fn nothing_is_seen_before_its_stream_has_ended(cx: Context) -> Result<(), 
             Ok(piece)
         }
     });
-    mine.put(&key, Payload::new(len, stream.boxed())).await?;
+    mine.put(&key, Payload::new(length(&pieces), stream.boxed())).await?;
     seen.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
-    holds(&*mine, &key, &pieces.concat()).await
+    holds(mine, &key, &pieces.concat()).await
 }

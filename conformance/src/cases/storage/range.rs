@@ -81,13 +81,23 @@ async fn knows_the_size_of_the_whole(cx: Context) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Where clients and servers cut objects into parts: in mebibytes.
+const PARTS: [usize; 4] = [4, 5, 8, 16];
+
+/// Also across the places where it may have been cut into parts.
 async fn of_a_large_object_is_found(cx: Context) -> Result<(), Failure> {
     let (mine, yours) = two(&cx).await?;
-    let len = cx.size().pick(3 << 20, 9 << 20, 64 << 20);
+    let most = usize::try_from(mine.capabilities().max_object).unwrap_or(usize::MAX);
+    let len = most.min(cx.size().pick(17 << 20, 17 << 20, 64 << 20));
     let whole = pattern(len, cx.seed());
     let key = cx.blob("large")?;
     put(&*mine, &key, whole.clone()).await?;
-    for (start, count) in [(len - 100, 100), ((1 << 20) - 1, 2), (1 << 20, 1 << 20), ((2 << 20) + 17, 900_000)] {
+    let mut ranges = vec![(len - 100, 100), ((1 << 20) - 1, 2), (1 << 20, 1 << 20), ((2 << 20) + 17, 900_000)];
+    for cut in PARTS.map(|mebibytes| mebibytes << 20) {
+        ranges.extend([(cut - 1, 2), (cut, 1), (cut - 70_000, 70_000), (cut - 1_000, 100_000)]);
+    }
+    ranges.retain(|(start, count)| start + count <= len);
+    for (start, count) in ranges {
         let range = ByteRange::new(start as u64, count as u64);
         let (size, found) = part(&*yours, &key, range).await?;
         let wanted = &whole[start..start + count];

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures::future::FutureExt as _;
-use longshore_core::{ByteRange, Folder, ServerTime, Storage};
+use longshore_core::{ByteRange, Folder, Runtime as _, ServerTime, Storage, TokioRuntime};
 
 use super::case;
 use super::look::two;
@@ -14,10 +14,15 @@ use crate::verdict::{Failure, ensure};
 pub(super) const CASES: &[Case] = &[
     case("storage::time::reads_carry_it", 7, |cx| reads_carry_it(cx).boxed()).needs(&[Need::Storage, Need::ReadTime]),
     case("storage::time::never_runs_backwards", 7, |cx| never_runs_backwards(cx).boxed()),
+    case("storage::time::passes_as_ours_does", 7, |cx| passes_as_ours_does(cx).boxed()),
 ];
 
 /// How far it may run backwards: a second, since many servers tell no finer time.
 const GRAIN: Duration = Duration::from_secs(1);
+/// Longer than that, so that every server's time has moved; and by how much at the least and beyond ours at the most.
+const WAIT: Duration = Duration::from_millis(1_100);
+const LEAST: Duration = Duration::from_millis(100);
+const BEYOND: Duration = Duration::from_secs(10);
 
 /// Of what is there, and of what is not: the head of the log is a name that is not there.
 async fn reads_carry_it(cx: Context) -> Result<(), Failure> {
@@ -65,6 +70,31 @@ async fn never_runs_backwards(cx: Context) -> Result<(), Failure> {
     } else {
         Ok(())
     }
+}
+
+/// In milliseconds, not in seconds or microseconds: a lease's time-to-live is counted by it. This one waits in real time, since
+/// that is what a server's clock shows.
+async fn passes_as_ours_does(cx: Context) -> Result<(), Failure> {
+    let client = cx.storage().await?;
+    let began = TokioRuntime.now();
+    let before = times(&cx, &*client, 0).await?;
+    if before.iter().all(|(_, time)| time.is_none()) {
+        return Err(Failure::ignored("no reply carries a time, and it does not say that any does"));
+    }
+    TokioRuntime.sleep(WAIT).await;
+    let after = times(&cx, &*client, 1).await?;
+    let ours = TokioRuntime.now().since(began);
+    for ((call, before), (_, after)) in before.into_iter().zip(after) {
+        let (Some(before), Some(after)) = (before, after) else { continue };
+        let passed = after.since(before);
+        ensure!(
+            passed >= LEAST && passed <= ours + BEYOND,
+            "while {} ms passed here, the time of {call} moved by {} ms",
+            ours.as_millis(),
+            passed.as_millis()
+        );
+    }
+    Ok(())
 }
 
 async fn times(

@@ -12,7 +12,7 @@ use longshore_core::{
 use super::broken;
 use super::hooked::hooked;
 use crate::broken::runs::Broken;
-use crate::broken::wrong::{Wrong, pause, server};
+use crate::broken::wrong::{Wrong, now, pause, server};
 
 pub(crate) fn table() -> Vec<Broken> {
     vec![
@@ -35,6 +35,21 @@ pub(crate) fn table() -> Vec<Broken> {
             "two machines' clocks differ by a minute",
             || server(|right| Clock::new(right, Wrongly::Two)),
             &["storage::time::never_runs_backwards"],
+        ),
+        broken(
+            "the clock stands still",
+            || server(|right| Clock::new(right, Wrongly::Frozen)),
+            &["storage::time::passes_as_ours_does"],
+        ),
+        broken(
+            "the clock counts seconds",
+            || server(|right| Clock::new(right, Wrongly::Seconds)),
+            &["storage::time::passes_as_ours_does"],
+        ),
+        broken(
+            "the clock counts microseconds",
+            || server(|right| Clock::new(right, Wrongly::Microseconds)),
+            &["storage::time::passes_as_ours_does"],
         ),
         broken(
             "nothing found carries no time",
@@ -87,6 +102,9 @@ impl Wrong for Busy {
 enum Wrongly {
     Backwards,
     Two,
+    Frozen,
+    Seconds,
+    Microseconds,
     NoneOfNothing,
     NoneOfLists,
 }
@@ -105,10 +123,13 @@ impl Clock {
 
     fn time(&self) -> ServerTime {
         let calls = self.calls.fetch_add(1, Ordering::SeqCst);
-        let now = 1_700_000_000_000;
+        let now = now().as_millis();
         let seen = match self.wrongly {
             Wrongly::Backwards => now - 300 * calls,
             Wrongly::Two => now + 60_000 * (calls / 3 % 2),
+            Wrongly::Frozen => 1_700_000_000_000,
+            Wrongly::Seconds => now / 1_000,
+            Wrongly::Microseconds => now * 1_000,
             Wrongly::NoneOfNothing | Wrongly::NoneOfLists => now,
         };
         ServerTime::from_millis(seen)

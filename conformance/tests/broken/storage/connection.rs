@@ -7,13 +7,17 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::{self, StreamExt as _};
 use longshore_core::{
-    ByteRange, Error, ErrorKind, Folder, MemoryStorage, Object, ObjectKey, Reply, Result, Storage as _,
+    ByteRange, Created, Error, ErrorKind, Folder, Listing, MemoryStorage, Object, ObjectKey, Payload, Reply, Result,
+    Storage as _,
 };
+use tokio::sync::Semaphore;
 
 use super::broken;
 use super::hooked::cut;
 use crate::broken::runs::Broken;
 use crate::broken::wrong::{Wrong, client, listed, object, pause, reply, server, stored};
+
+const WORN_OUT: &str = "storage::dropped::many_calls_leave_their_client_answering";
 
 pub(crate) fn table() -> Vec<Broken> {
     vec![
@@ -32,6 +36,11 @@ pub(crate) fn table() -> Vec<Broken> {
             || client(Unread::new),
             &["storage::get::a_large_object_may_be_left_half_read"],
         ),
+        Broken {
+            // Other cases drop calls, too, and would wait for its answers to their deadlines.
+            only: WORN_OUT,
+            ..broken("a dropped call keeps its connection", || client(Pool::new), &[WORN_OUT])
+        },
         broken("a read of a folder gives its page", || server(Pages), &["storage::get::a_folder_is_no_object"]),
         broken(
             "reads of what was read before are refused",
@@ -153,5 +162,50 @@ impl Wrong for Once {
             self.1.lock().unwrap().push(key.clone());
         }
         Ok(found)
+    }
+}
+
+/// Ten connections, which come back at the end of a call.
+#[derive(Debug)]
+struct Pool(MemoryStorage, Semaphore);
+
+impl Pool {
+    fn new(right: MemoryStorage) -> Self {
+        Self(right, Semaphore::new(10))
+    }
+
+    async fn over<T>(&self, call: impl Future<Output = Result<T>>) -> Result<T> {
+        self.1.acquire().await.unwrap().forget();
+        pause().await;
+        let ended = call.await;
+        self.1.add_permits(1);
+        ended
+    }
+}
+
+#[async_trait]
+impl Wrong for Pool {
+    fn right(&self) -> &MemoryStorage {
+        &self.0
+    }
+
+    async fn create(&self, key: &ObjectKey, bytes: Bytes) -> Result<Reply<Created>> {
+        self.over(self.0.create(key, bytes)).await
+    }
+
+    async fn put(&self, key: &ObjectKey, payload: Payload) -> Result<Reply<()>> {
+        self.over(self.0.put(key, payload)).await
+    }
+
+    async fn get(&self, key: &ObjectKey, range: ByteRange) -> Result<Reply<Option<Object>>> {
+        self.over(self.0.get(key, range)).await
+    }
+
+    async fn list(&self, folder: &Folder, after: Option<&str>) -> Result<Reply<Listing>> {
+        self.over(self.0.list(folder, after)).await
+    }
+
+    async fn delete(&self, key: &ObjectKey) -> Result<Reply<()>> {
+        self.over(self.0.delete(key)).await
     }
 }

@@ -17,6 +17,16 @@ pub(crate) fn table() -> Vec<Broken> {
             &["storage::create::of_many_at_once_one_wins", "storage::create::of_one_clients_calls_one_wins"],
         ),
         broken(
+            "create of more than 64 KiB checks, then writes",
+            || server(|right| Decides { right, how: How::LargeCheckThenWrite }),
+            &["storage::create::of_many_at_once_one_wins"],
+        ),
+        broken(
+            "create takes an object without bytes for none",
+            || server(|right| Decides { right, how: How::EmptyIsFree }),
+            &["storage::create::a_second_one_changes_nothing"],
+        ),
+        broken(
             "create overwrites",
             || server(|right| Decides { right, how: How::Overwrite }),
             &["storage::create::a_second_one_changes_nothing", "storage::create::its_own_client_is_told_too"],
@@ -106,6 +116,8 @@ pub(crate) fn table() -> Vec<Broken> {
 #[derive(Debug, PartialEq)]
 enum How {
     CheckThenWrite,
+    LargeCheckThenWrite,
+    EmptyIsFree,
     Overwrite,
     TellSuccess,
     KeepLast,
@@ -133,13 +145,20 @@ impl Wrong for Decides {
         let right = &self.right;
         let store = |bytes: Bytes| async move { Ok(overwrite(right, key, bytes).await?.map(|()| Created::Created)) };
         match self.how {
-            How::CheckThenWrite => {
+            How::LargeCheckThenWrite if bytes.len() <= 64 << 10 => right.create(key, bytes).await,
+            How::CheckThenWrite | How::LargeCheckThenWrite => {
                 if stored(right, key).await?.is_some() {
                     return reply(right, Created::Exists).await;
                 }
                 pause().await;
                 store(bytes).await
             }
+            How::EmptyIsFree => match right.create(key, bytes.clone()).await? {
+                Reply { value: Created::Exists, .. } if stored(right, key).await? == Some(Bytes::new()) => {
+                    store(bytes).await
+                }
+                answer => Ok(answer),
+            },
             How::Overwrite => store(bytes).await,
             How::TellSuccess => Ok(right.create(key, bytes).await?.map(|_| Created::Created)),
             How::KeepLast => {

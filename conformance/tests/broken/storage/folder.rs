@@ -1,10 +1,13 @@
 //! Listings of another folder than was asked for.
 
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
 use async_trait::async_trait;
 use longshore_core::{Folder, Listing, MemoryStorage, Reply, Result, Storage as _};
 
 use super::hooked::later;
-use crate::broken::wrong::{Wrong, reply};
+use crate::broken::wrong::{Wrong, listed, reply};
 
 #[derive(Debug)]
 pub(super) struct Deep(pub(super) MemoryStorage);
@@ -67,5 +70,38 @@ impl Wrong for ObjectsOnly {
             page.value.names.retain(is_object);
         }
         Ok(page)
+    }
+}
+
+/// Knows by its number where the next page begins, as `LIMIT` and `OFFSET` do.
+#[derive(Debug)]
+pub(super) struct Counted(MemoryStorage, Mutex<BTreeMap<(Folder, String), usize>>);
+
+impl Counted {
+    const PAGE: usize = 50;
+
+    pub(super) fn new(right: MemoryStorage) -> Self {
+        Self(right, Mutex::default())
+    }
+}
+
+#[async_trait]
+impl Wrong for Counted {
+    fn right(&self) -> &MemoryStorage {
+        &self.0
+    }
+
+    async fn list(&self, folder: &Folder, after: Option<&str>) -> Result<Reply<Listing>> {
+        let all = listed(&self.0, folder).await?;
+        let cursor = after.map(|after| (folder.clone(), after.to_owned()));
+        let known = cursor.and_then(|cursor| self.1.lock().unwrap().remove(&cursor));
+        let from = known.unwrap_or_else(|| all.len() - later(all.clone(), after).len());
+        let names: Vec<String> = all.iter().skip(from).take(Self::PAGE).cloned().collect();
+        let next = from + names.len();
+        let more = next < all.len();
+        if let Some(last) = names.last().filter(|_| more) {
+            self.1.lock().unwrap().insert((folder.clone(), last.clone()), next);
+        }
+        reply(&self.0, Listing { names, more }).await
     }
 }

@@ -3,7 +3,7 @@
 use longshore_core::{Error, ErrorKind};
 
 use super::broken;
-use super::folder::{Beginning, Deep, ObjectsOnly};
+use super::folder::{Beginning, Counted, Deep, ObjectsOnly};
 use super::hooked::{Page, hooked, later};
 use crate::broken::runs::Broken;
 use crate::broken::wrong::server;
@@ -49,6 +49,20 @@ fn pages() -> Vec<Broken> {
             "a listing says for ever that more follows",
             hooked!(page: |names, after| Ok((later(names, after), true))),
             &["storage::list::an_empty_folder_is_empty", "storage::list::is_complete_over_many_pages"],
+        ),
+        Broken {
+            // Other cases would read thousands of its pages, too, each as often as it lists.
+            only: "storage::list::an_empty_folder_is_empty",
+            ..broken(
+                "a listing has always another name",
+                hooked!(page: |_, after| Ok((vec![another(after)], true))),
+                &["storage::list::an_empty_folder_is_empty"],
+            )
+        },
+        broken(
+            "a listing counts the names it has given",
+            || server(Counted::new),
+            &["storage::list::loses_no_name_while_others_come_and_go"],
         ),
         broken(
             "a listing goes on from the start",
@@ -142,6 +156,11 @@ fn first_page(names: Vec<String>, after: Option<&str>) -> Page {
     let mut names = later(names, after);
     names.truncate(PAGE);
     (names, false)
+}
+
+fn another(after: Option<&str>) -> String {
+    let number = after.and_then(|after| after.parse::<u64>().ok()).map_or(0, |number| number + 1);
+    format!("{number:020}")
 }
 
 fn no_last_page(names: Vec<String>, after: Option<&str>) -> Page {

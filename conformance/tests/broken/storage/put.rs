@@ -7,7 +7,7 @@ use longshore_core::{Error, ErrorKind, MemoryStorage, ObjectKey, Payload, Reply,
 
 use super::broken;
 use super::hooked::hooked;
-use super::uploader::{Forgetful, Lazy, Listed};
+use super::uploader::{Forgetful, Lazy, Listed, Shared};
 use crate::broken::runs::Broken;
 use crate::broken::wrong::{Wrong, collect, overwrite, pause, server, stored};
 
@@ -23,6 +23,19 @@ pub(crate) fn table() -> Vec<Broken> {
                 "storage::hunt::no_half_of_a_put_object",
                 "storage::dropped::a_put_leaves_nothing_or_all",
             ],
+        ),
+        broken(
+            "put writes 8 MiB or more in place",
+            || server(|right| Puts { right, how: How::LargeInPlace }),
+            &[
+                "storage::put::nothing_is_seen_before_its_stream_has_ended",
+                "storage::put::a_stream_that_fails_leaves_nothing",
+            ],
+        ),
+        broken(
+            "puts of one name at once share their temporary file",
+            || server(Shared::new),
+            &["storage::at_once::puts_of_one_name_leave_it_whole"],
         ),
         broken(
             "a torso stays where the payload broke off",
@@ -99,6 +112,7 @@ pub(crate) fn table() -> Vec<Broken> {
 #[derive(Debug)]
 enum How {
     InPlace,
+    LargeInPlace,
     Torso,
     Acknowledge,
     DeleteFirst,
@@ -155,7 +169,8 @@ impl Wrong for Puts {
     async fn put(&self, key: &ObjectKey, payload: Payload) -> Result<Reply<()>> {
         let right = &self.right;
         match self.how {
-            How::InPlace => self.in_place(key, payload).await,
+            How::LargeInPlace if payload.len() < 8 << 20 => right.put(key, payload).await,
+            How::InPlace | How::LargeInPlace => self.in_place(key, payload).await,
             How::EmptyPieceEnds => self.up_to_an_empty_piece(key, payload).await,
             How::Torso => {
                 let (bytes, error) = as_far_as_it_goes(payload).await;

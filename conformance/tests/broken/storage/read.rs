@@ -44,6 +44,11 @@ fn ranges() -> Vec<Broken> {
             hooked!(found: wraps),
             &["storage::range::of_a_large_object_is_found"],
         ),
+        broken(
+            "a range across 8 MiB is shifted by a byte behind it",
+            hooked!(found: |stored, range| Ok(stored.map(|bytes| shifted(&bytes, range)))),
+            &["storage::range::of_a_large_object_is_found"],
+        ),
     ]
 }
 
@@ -197,4 +202,17 @@ fn as_text(bytes: &Bytes) -> Bytes {
         Cow::Borrowed(_) => bytes.clone(),
         Cow::Owned(text) => text.into(),
     }
+}
+
+/// The last byte of the first part comes again, and that of the range is lost.
+fn shifted(bytes: &Bytes, range: ByteRange) -> (u64, Bytes) {
+    const PART: u64 = 8 << 20;
+    let whole = bytes.len() as u64;
+    let within = range.within(whole);
+    if range.is_all() || within.start >= PART || within.end <= PART {
+        return (whole, cut(bytes, range));
+    }
+    let first = cut(bytes, ByteRange::new(within.start, PART - within.start));
+    let rest = cut(bytes, ByteRange::new(PART - 1, within.end - PART));
+    (whole, [first, rest].concat().into())
 }

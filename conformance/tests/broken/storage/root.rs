@@ -12,7 +12,7 @@ use longshore_core::{
 
 use super::broken;
 use crate::broken::runs::Broken;
-use crate::broken::wrong::{Refusing, memory};
+use crate::broken::wrong::Refusing;
 
 const READERS: &str = "storage::root::a_missing_one_is_an_error_to_readers";
 const WRITERS: &str = "storage::root::a_missing_one_is_an_error_to_writers";
@@ -78,7 +78,7 @@ fn opened(storage: impl Storage + 'static) -> Opened {
 }
 
 fn refused(missing: Option<ErrorKind>, denied: Option<ErrorKind>) -> Harness {
-    let shared = memory();
+    let shared = MemoryStorage::new();
     Harness::storage("broken", move |_: Scratch| opened(shared.clone()))
         .in_this_process()
         .missing_root(move |_| opened(Refusing(missing.unwrap_or(ErrorKind::Missing))))
@@ -86,11 +86,12 @@ fn refused(missing: Option<ErrorKind>, denied: Option<ErrorKind>) -> Harness {
 }
 
 fn without_root(lets: Lets) -> Harness {
-    refused(None, None).missing_root(move |_| opened(Leaky { lets, right: memory(), kind: ErrorKind::Missing }))
+    refused(None, None)
+        .missing_root(move |_| opened(Leaky { lets, right: MemoryStorage::new(), kind: ErrorKind::Missing }))
 }
 
 fn with_credentials(lets: Lets) -> Harness {
-    let shared = memory();
+    let shared = MemoryStorage::new();
     let right = shared.clone();
     Harness::storage("broken", move |_: Scratch| opened(shared.clone()))
         .in_this_process()

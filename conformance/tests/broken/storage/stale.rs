@@ -27,6 +27,11 @@ pub(crate) fn table() -> Vec<Broken> {
             &["storage::delete::no_later_read_sees_it"],
         ),
         broken(
+            "ranges are read from a cache that deletions miss",
+            || client(CachedRanges::new),
+            &["storage::delete::no_later_read_sees_it"],
+        ),
+        broken(
             "listings are read from a cache",
             || client(CachedList::new),
             &["storage::visible::in_a_listing_read_before", "storage::list::forgets_what_was_deleted"],
@@ -104,6 +109,44 @@ impl Wrong for Cached {
     async fn delete(&self, key: &ObjectKey) -> Result<Reply<()>> {
         self.1.lock().unwrap().remove(key);
         self.0.delete(key).await
+    }
+}
+
+/// As [`Cached`], of reads of a range alone.
+#[derive(Debug)]
+struct CachedRanges(MemoryStorage, Mutex<BTreeMap<Span, (u64, Bytes)>>);
+
+/// An object, and the start and the end of the range.
+type Span = (ObjectKey, u64, u64);
+
+impl CachedRanges {
+    fn new(right: MemoryStorage) -> Self {
+        Self(right, Mutex::default())
+    }
+}
+
+#[async_trait]
+impl Wrong for CachedRanges {
+    fn right(&self) -> &MemoryStorage {
+        &self.0
+    }
+
+    async fn get(&self, key: &ObjectKey, range: ByteRange) -> Result<Reply<Option<Object>>> {
+        if range.is_all() {
+            return self.0.get(key, range).await;
+        }
+        // Within an object of any length, it is another range for another start or end.
+        let within = range.within(u64::MAX);
+        let at = (key.clone(), within.start, within.end);
+        let cached = self.1.lock().unwrap().get(&at).cloned();
+        let found = match cached {
+            Some(found) => Some(found),
+            None => stored(&self.0, key).await?.map(|whole| (whole.len() as u64, cut(&whole, range))),
+        };
+        if let Some(found) = &found {
+            self.1.lock().unwrap().insert(at, found.clone());
+        }
+        reply(&self.0, found.map(|(size, bytes)| object(size, bytes))).await
     }
 }
 

@@ -1,14 +1,15 @@
 //! Writes that are seen too early, too late or never.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
+use futures::stream::TryStreamExt as _;
 use longshore_core::{Created, Folder, Listing, MemoryStorage, ObjectKey, Payload, Reply, Result, Storage as _};
 
-use crate::broken::wrong::{Wrong, collect, overwrite, reply};
+use crate::broken::wrong::{Wrong, collect, overwrite, pause, reply};
 
 /// Lists a name while its bytes come.
 #[derive(Debug)]
@@ -98,5 +99,36 @@ impl Wrong for Lazy {
             overwrite(&self.0, &key, bytes).await?;
         }
         reply(&self.0, ()).await
+    }
+}
+
+/// Writes to a temporary file that is called after the object only, and renames it.
+#[derive(Debug)]
+pub(super) struct Shared(MemoryStorage, Mutex<BTreeMap<ObjectKey, BytesMut>>);
+
+impl Shared {
+    pub(super) fn new(right: MemoryStorage) -> Self {
+        Self(right, Mutex::default())
+    }
+}
+
+#[async_trait]
+impl Wrong for Shared {
+    fn right(&self) -> &MemoryStorage {
+        &self.0
+    }
+
+    async fn put(&self, key: &ObjectKey, payload: Payload) -> Result<Reply<()>> {
+        self.1.lock().unwrap().insert(key.clone(), BytesMut::new());
+        let mut stream = payload.into_stream();
+        while let Some(piece) = stream.try_next().await? {
+            self.1.lock().unwrap().entry(key.clone()).or_default().extend_from_slice(&piece);
+            pause().await;
+        }
+        let renamed = self.1.lock().unwrap().remove(key);
+        match renamed {
+            Some(bytes) => overwrite(&self.0, key, bytes.freeze()).await,
+            None => reply(&self.0, ()).await,
+        }
     }
 }
