@@ -10,6 +10,10 @@ use crate::broken::runs::Broken;
 use crate::broken::wrong::{Wrong, client, listed, overwrite, pause, reply, server, stored};
 
 pub(crate) fn table() -> Vec<Broken> {
+    [by_whom_it_is_decided(), what_is_seen_of_it()].into_iter().flatten().collect()
+}
+
+fn by_whom_it_is_decided() -> Vec<Broken> {
     vec![
         broken(
             "create checks, then writes",
@@ -56,6 +60,11 @@ pub(crate) fn table() -> Vec<Broken> {
             || server(Wary::new),
             &["storage::visible::every_acknowledged_write", "storage::at_once::each_write_is_kept"],
         ),
+    ]
+}
+
+fn what_is_seen_of_it() -> Vec<Broken> {
+    vec![
         broken(
             "a client's create succeeds again, as a retry",
             || client(Retrying::new),
