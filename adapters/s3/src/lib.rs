@@ -28,7 +28,7 @@
 //!   unknown; the core reads back.
 //! - The server's time is its `Date`, to the second. Nothing rests on entity tags.
 //! - `429` and `503` are told with their `Retry-After`; the core waits.
-//! - Idle timeouts only; see [`HttpOptions`](longshore_http::HttpOptions).
+//! - Idle timeouts only; see [`HttpOptions`].
 //!
 //! | part | what it is |
 //! | --- | --- |
