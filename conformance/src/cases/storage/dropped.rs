@@ -7,7 +7,7 @@ use futures::future::FutureExt as _;
 use longshore_core::{ByteRange, Folder, Payload};
 
 use super::case;
-use super::look::{absent, created, holds, listed_whole, pattern, settles, two, whole_or_nothing};
+use super::look::{absent, created, holds, listed_whole, pattern, settles, two, whole_or_going};
 use crate::case::Case;
 use crate::cases::dropping::dropped_after;
 use crate::context::{Context, put};
@@ -95,7 +95,7 @@ async fn a_delete_leaves_nothing_or_all(cx: Context) -> Result<(), Failure> {
         let mut ended = true;
         for key in [&record, &blob] {
             ended &= dropped_after(polls, mine.delete(key)).await.transpose()?.is_some();
-            whole_or_nothing(&*yours, key, &bytes).await?;
+            whole_or_going(&*yours, key, &bytes).await?;
             mine.delete(key).await?;
             absent(&*yours, key, "was deleted").await?;
         }

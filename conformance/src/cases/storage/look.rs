@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use longshore_core::{ByteRange, Created, Folder, ObjectKey, Storage};
+use longshore_core::{ByteRange, Created, ErrorKind, Folder, ObjectKey, Storage};
 
 use crate::context::{Context, MOST};
 use crate::verdict::{Failure, ensure};
@@ -44,6 +44,30 @@ pub(super) async fn whole_or_nothing(storage: &dyn Storage, key: &ObjectKey, wan
     ensure!(found == wanted, "{key}: {}", difference(&found, wanted));
     ensure!(size == wanted.len() as u64, "{key} has {} bytes, and its size is given as {size}", wanted.len());
     Ok(true)
+}
+
+/// As [`whole_or_nothing`], beside a deletion that may still be under way: a read that it breaks off is asked again.
+pub(super) async fn whole_or_going(storage: &dyn Storage, key: &ObjectKey, wanted: &[u8]) -> Result<(), Failure> {
+    for _ in 0..PATIENCE {
+        let read = async {
+            match storage.get(key, ByteRange::ALL).await?.value {
+                Some(object) => object.read(MOST).await.map(Some),
+                None => Ok(None),
+            }
+        };
+        match read.await {
+            Err(error) if error.kind() == ErrorKind::Unavailable => {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            Err(error) => return Err(error.into()),
+            Ok(found) => {
+                let whole = found.as_ref().is_none_or(|found| found == wanted);
+                ensure!(whole, "{key}: {}", difference(&found.unwrap_or_default(), wanted));
+                return Ok(());
+            }
+        }
+    }
+    Err(Failure::new(format!("{key} cannot be read, long after its deletion was dropped")))
 }
 
 /// What is listed under this name, the object's own or its record's, can be read, and what can be read is whole.
