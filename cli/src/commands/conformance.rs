@@ -240,7 +240,7 @@ mod tests {
         let reports = [report(Group::Storage, 0, Verdict::Passed)];
         let failure = finish("file:///s", &reports, &[Group::Crash, Group::Storage, Group::Network]).unwrap_err();
         let said = failure.to_string();
-        assert!(said.contains("nothing was shown of crash: none of its 4 cases was chosen; "), "{said}");
+        assert!(said.contains("nothing was shown of crash: none of its "), "{said}");
         assert!(said.contains("; nothing was shown of network: "), "{said}");
     }
 
