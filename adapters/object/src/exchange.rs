@@ -54,7 +54,6 @@ impl Exchange {
 
     /// Notes what was seen. The first failure stays: of the parts of an upload, others may end well or badly after one has
     /// failed, and so may its abort. Until there is one, a later success replaces an earlier one.
-    #[cfg_attr(not(feature = "http"), expect(dead_code, reason = "only stores behind HTTP are watched"))]
     pub(crate) fn note(seen: Seen) {
         // A request outside of any call of ours, such as an abort on drop, is nobody's.
         let _ = EXCHANGE.try_with(|exchange| {

@@ -233,7 +233,7 @@ impl Storage for ObjectStorage {
             if len > ONE_REQUEST {
                 let options =
                     PutMultipartOptions { attributes: self.attributes.clone(), ..PutMultipartOptions::default() };
-                return upload::in_parts(&*self.store, &path, len, options, stream).await;
+                return upload::in_parts(&self.store, &path, len, options, stream).await;
             }
             let bytes = upload::gather(stream)
                 .await

@@ -1,10 +1,15 @@
 //! Puts of objects that go up in more than one request.
 
+use std::sync::Arc;
+
 use bytes::{Bytes, BytesMut};
 use futures::stream::{FuturesUnordered, StreamExt, TryStreamExt};
-use longshore_core::{ByteStream, Error, Outcome};
+use longshore_core::{ByteStream, Error, ErrorKind, Outcome};
 use object_store::path::Path;
 use object_store::{MultipartUpload, ObjectStore, PutMultipartOptions, PutPayload};
+use tokio::runtime::Handle;
+
+use crate::exchange::Exchange;
 
 /// Parts that are under way at once: with the one that is being filled, this bounds the memory.
 const AT_ONCE: usize = 4;
@@ -26,13 +31,13 @@ impl From<object_store::Error> for Failed {
 
 /// Sends the stream in parts, a few at a time. A failed upload is aborted.
 pub(crate) async fn in_parts(
-    store: &dyn ObjectStore,
+    store: &Arc<dyn ObjectStore>,
     path: &Path,
     len: u64,
     options: PutMultipartOptions,
     stream: ByteStream,
 ) -> Result<(), Failed> {
-    let mut upload = Upload(Some(store.put_multipart_opts(path, options).await?));
+    let mut upload = begin(Arc::clone(store), path.clone(), options).await?;
     let part = PART.max(len.div_ceil(MOST_PARTS));
     match upload.send(stream, part).await {
         Ok(()) => {
@@ -47,6 +52,20 @@ pub(crate) async fn in_parts(
             Err(failed)
         }
     }
+}
+
+/// Begins an upload, in a task of its own: of one that is dropped before the server has answered, nobody would know the name, and
+/// it would stay for good. The task hears the answer, and drops the upload.
+async fn begin(store: Arc<dyn ObjectStore>, path: Path, options: PutMultipartOptions) -> Result<Upload, Failed> {
+    let call = async move { store.put_multipart_opts(&path, options).await.map(|upload| Upload(Some(upload))) };
+    let Ok(runtime) = Handle::try_current() else { return Ok(call.await?) };
+    let (result, seen) = runtime.spawn(Exchange::watch(call)).await.map_err(|error| {
+        Failed::Source(Error::new(ErrorKind::Internal, "the beginning of an upload broke off").with_source(error))
+    })?;
+    if let Some(seen) = seen {
+        Exchange::note(seen);
+    }
+    Ok(result?)
 }
 
 /// An upload that has begun. Dropped on the way, it is aborted in the background.
@@ -80,7 +99,7 @@ impl Upload {
 
 impl Drop for Upload {
     fn drop(&mut self) {
-        let (Some(mut upload), Ok(runtime)) = (self.0.take(), tokio::runtime::Handle::try_current()) else { return };
+        let (Some(mut upload), Ok(runtime)) = (self.0.take(), Handle::try_current()) else { return };
         runtime.spawn(async move { drop(upload.abort().await) });
     }
 }
