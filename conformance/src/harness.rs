@@ -44,7 +44,7 @@ pub struct Site {
 /// Only one case does, and no other runs meanwhile: `crash::of_the_server`. A harness is made in every process of a run, so what
 /// starts the server first is better done outside.
 ///
-/// ```no_run
+/// ```
 /// use std::process::{Child, Command};
 /// use std::sync::{Mutex, PoisonError};
 ///
@@ -75,7 +75,12 @@ pub struct Site {
 ///     }
 /// }
 ///
-/// # let harness: longshore_conformance::Harness = unimplemented!();
+/// # use std::sync::Arc;
+/// # let shared = longshore_core::MemoryStorage::new();
+/// # let harness = longshore_conformance::Harness::storage("yours", move |_| {
+/// #     let storage = shared.clone();
+/// #     async move { Ok(Arc::new(storage) as Arc<dyn longshore_core::Storage>) }
+/// # });
 /// let harness = harness.killable(Process(Mutex::default()));
 /// ```
 #[async_trait]
@@ -298,20 +303,25 @@ impl Harness {
     /// - Its idle timeout is **at most 1 s**, so that `network::stalled` can wait for it. Nothing else may be set otherwise than for
     ///   users, least of all retries.
     ///
-    /// ```no_run
+    /// ```
     /// use std::net::SocketAddr;
     /// use std::sync::Arc;
+    /// use std::time::Duration;
     ///
     /// use longshore_conformance::{Harness, Scratch};
-    /// use longshore_core::{Result, Storage};
+    /// use longshore_core::{MemoryStorage, Result, Storage};
     ///
-    /// # fn client(_: SocketAddr, _: std::time::Duration) -> Result<Arc<dyn Storage>> { unimplemented!() }
-    /// async fn open_via(_: Scratch, address: SocketAddr) -> Result<Arc<dyn Storage>> {
-    ///     client(address, std::time::Duration::from_millis(500))
+    /// # fn client(_: SocketAddr, _: Duration) -> Arc<dyn Storage> { Arc::new(MemoryStorage::new()) }
+    /// async fn open(_: Scratch) -> Result<Arc<dyn Storage>> {
+    ///     Ok(client(([127, 0, 0, 1], 9000).into(), Duration::from_secs(60)))
     /// }
     ///
-    /// # let harness: Harness = unimplemented!();
-    /// let harness = harness.over_network(SocketAddr::from(([127, 0, 0, 1], 9000)), open_via);
+    /// async fn open_via(_: Scratch, address: SocketAddr) -> Result<Arc<dyn Storage>> {
+    ///     Ok(client(address, Duration::from_millis(500)))
+    /// }
+    ///
+    /// let harness = Harness::storage("yours", open).over_network(([127, 0, 0, 1], 9000).into(), open_via);
+    /// assert_eq!(harness.name(), "yours");
     /// ```
     #[cfg(feature = "network")]
     pub fn over_network<F, R>(mut self, server: SocketAddr, open: F) -> Self
