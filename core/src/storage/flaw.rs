@@ -38,7 +38,7 @@ pub enum Flaw {
     OthersBytes,
     /// A listing after an acknowledged write does not show it.
     Unlisted,
-    /// A listing says that more follows, and does not move on.
+    /// A listing does not end: it says that more follows and does not move on, or always has another name.
     EndlessListing,
     /// A read after an acknowledged delete shows the object.
     Undeleted,
@@ -131,7 +131,7 @@ impl fmt::Display for Flaw {
                 "of several that create a name at once, one is told that it won and another's bytes are there"
             }
             Self::Unlisted => "what was just written is not listed",
-            Self::EndlessListing => "it says that more names follow and does not show them",
+            Self::EndlessListing => "its listings do not end",
             Self::Undeleted => "what was deleted can still be read",
         })
     }

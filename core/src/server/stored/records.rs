@@ -86,13 +86,10 @@ pub(super) async fn create(wire: &Wire, key: &ObjectKey, bytes: &Bytes) -> Resul
 /// The greatest number among the names in a folder; names that are no numbers do not count.
 pub(super) async fn newest<N: FromStr + Ord>(wire: &Wire, folder: &Folder) -> Result<Option<N>> {
     let mut newest = None;
-    let mut after: Option<String> = None;
-    loop {
-        let page = wire.list(folder, after.as_deref()).await?.value;
-        newest = page.names.iter().filter_map(|name| name.parse().ok()).max().max(newest);
-        match page.names.last() {
-            Some(last) if page.more => after = Some(last.clone()),
-            _ => return Ok(newest),
-        }
-    }
+    wire.walk(folder, |names| {
+        newest = names.iter().filter_map(|name| name.parse().ok()).max().max(newest.take());
+        None::<()>
+    })
+    .await?;
+    Ok(newest)
 }

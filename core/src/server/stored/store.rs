@@ -57,17 +57,7 @@ async fn create(wire: &Wire, options: &StoreOptions) -> Result<()> {
 
 /// A name at the root that belongs to a store.
 async fn ours(wire: &Wire) -> Result<Option<String>> {
-    let mut after: Option<String> = None;
-    loop {
-        let page = wire.list(&Folder::ROOT, after.as_deref()).await?.value;
-        if let Some(name) = page.names.iter().find(|name| Layout::OURS.contains(&name.as_str())) {
-            return Ok(Some(name.clone()));
-        }
-        match page.names.last() {
-            Some(last) if page.more => after = Some(last.clone()),
-            _ => return Ok(None),
-        }
-    }
+    wire.walk(&Folder::ROOT, |names| names.iter().find(|name| Layout::OURS.contains(&name.as_str())).cloned()).await
 }
 
 fn damaged(name: &str) -> Error {

@@ -22,6 +22,9 @@ const FIRST_PAUSE: Duration = Duration::from_millis(400);
 /// The longest that a server may ask us to wait before we give its error to the caller instead.
 const MAX_PAUSE: Duration = Duration::from_secs(20);
 
+/// Pages of one listing at the most, of whatever size: a listing that always has another name is an error, not a hang.
+const MOST_PAGES: usize = 100_000;
+
 pub(super) struct Wire {
     storage: Arc<dyn Storage>,
     runtime: Arc<dyn Runtime>,
@@ -81,9 +84,29 @@ impl Wire {
         let reply = self.retried(|| self.counted("list", folder, 0, self.storage.list(folder, after))).await?;
         let moves_on = reply.value.names.last().is_some_and(|last| after.is_none_or(|after| last.as_str() > after));
         if reply.value.more && !moves_on {
-            return Err(Error::from(Flaw::EndlessListing).with_operation("list").with_key(folder));
+            return Err(endless(folder));
         }
         Ok(reply)
+    }
+
+    /// Shows all names of a folder, page by page, until one of the pages gives what is looked for.
+    pub(super) async fn walk<T>(
+        &self,
+        folder: &Folder,
+        mut look: impl FnMut(&[String]) -> Option<T>,
+    ) -> Result<Option<T>> {
+        let mut after = None::<String>;
+        for _ in 0..MOST_PAGES {
+            let page = self.list(folder, after.as_deref()).await?.value;
+            if let Some(found) = look(&page.names) {
+                return Ok(Some(found));
+            }
+            match page.names.last() {
+                Some(last) if page.more => after = Some(last.clone()),
+                _ => return Ok(None),
+            }
+        }
+        Err(endless(folder))
     }
 
     pub(super) async fn delete(&self, key: &ObjectKey) -> Result<Reply<()>> {
@@ -140,4 +163,8 @@ impl Wire {
 /// A body that broke off on its way is a failed call like any other, and no damage.
 fn broken_off(error: Error) -> Error {
     if on(Mistake::BrokenOffIsDamage) { Error::new(ErrorKind::Corrupt, "the object is incomplete") } else { error }
+}
+
+fn endless(folder: &Folder) -> Error {
+    Error::from(Flaw::EndlessListing).with_operation("list").with_key(folder)
 }
