@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{AGE, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, LOCATION};
+use http::header::{AGE, AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use longshore_core::{Error, ErrorKind, Outcome, Result, ServerTime};
-use longshore_http::{Http, Incoming};
+use longshore_http::{FailureKind, Http, Incoming, SendFailure};
 use tokio::time::sleep;
 use url::Url;
 
@@ -43,12 +43,20 @@ pub(crate) struct Ask {
     address: String,
     headers: HeaderMap,
     upload: Upload,
+    /// Whether it may be sent again if its connection closed before there was an answer.
+    repeatable: bool,
 }
 
 impl Ask {
     pub(crate) fn new(method: &'static str, address: String) -> Self {
         let method = Method::from_bytes(method.as_bytes()).unwrap_or(Method::GET);
-        Self { method, address, headers: HeaderMap::new(), upload: Upload::NONE }
+        Self { method, address, headers: HeaderMap::new(), upload: Upload::NONE, repeatable: true }
+    }
+
+    /// Is sent once: what a second time would mean, the caller has to find out.
+    pub(crate) fn once(mut self) -> Self {
+        self.repeatable = false;
+        self
     }
 
     /// A header; one that is malformed is left out, which no address of ours is.
@@ -67,7 +75,7 @@ impl Ask {
     /// The same again; `None` if its body is a stream.
     fn again(&self) -> Option<Self> {
         let (method, address, headers) = (self.method.clone(), self.address.clone(), self.headers.clone());
-        Some(Self { method, address, headers, upload: self.upload.again()? })
+        Some(Self { method, address, headers, upload: self.upload.again()?, repeatable: self.repeatable })
     }
 }
 
@@ -78,6 +86,8 @@ pub(crate) struct Answer {
     /// The server's clock, unless a cache answered.
     pub(crate) time: Option<ServerTime>,
     pub(crate) retry_after: Option<Duration>,
+    /// The request was sent twice: its connection closed the first time, and the server may have seen it.
+    pub(crate) repeated: bool,
     pub(crate) body: Incoming,
 }
 
@@ -173,7 +183,7 @@ impl Client {
             let (header, shown) = self.auth.header(&ask.method, &target).await.map_err(not_applied)?;
             let again = ask.again();
             let address = ask.address.clone();
-            let answer = self.send_once(ask, header).await?;
+            let answer = self.send_over(ask, header).await?;
             if answer.status == 401 {
                 // The bodies of streams are gone, but what the challenge said is not: the caller comes again.
                 let told = self.auth.refused(shown, &answer.headers, tried).await.map_err(not_applied);
@@ -203,12 +213,29 @@ impl Client {
         )))
     }
 
-    async fn send_once(&self, ask: Ask, authorization: Option<String>) -> Result<Answer> {
-        let mut request = Request::builder().method(ask.method).uri(&ask.address);
+    /// Sends a request, and again over a new connection if a kept-alive one broke: servers close those at any moment.
+    async fn send_over(&self, ask: Ask, authorization: Option<String>) -> Result<Answer> {
+        let again = if ask.repeatable { ask.again() } else { None };
+        match (self.send_once(ask, authorization.as_deref()).await?, again) {
+            (Ok(answer), _) => Ok(answer),
+            (Err(failure), Some(ask)) if failure.kind() == FailureKind::Broken => {
+                let answer = self.send_once(ask, authorization.as_deref()).await?;
+                answer.map(|answer| Answer { repeated: true, ..answer }).map_err(|failure| failure.to_error())
+            }
+            (Err(failure), _) => Err(failure.to_error()),
+        }
+    }
+
+    async fn send_once(&self, ask: Ask, authorization: Option<&str>) -> Result<Result<Answer, SendFailure>> {
+        let mut request = Request::builder().method(ask.method.clone()).uri(&ask.address);
         if let Some(headers) = request.headers_mut() {
             *headers = ask.headers;
             // No cache on the way may answer for the server.
             headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+            // Left to itself, the client says nothing of an empty body, which some servers take for none.
+            if ask.method == Method::PUT && ask.upload.size_hint().exact() == Some(0) {
+                headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+            }
             if let Some(mut value) = authorization.and_then(|text| HeaderValue::from_str(&text).ok()) {
                 value.set_sensitive(true);
                 headers.insert(AUTHORIZATION, value);
@@ -216,17 +243,21 @@ impl Client {
         }
         let request =
             request.body(ask.upload).map_err(|_| Error::new(ErrorKind::Invalid, "the address is malformed"))?;
-        let response = self.http.send(request).await.map_err(|failure| failure.to_error())?;
+        let response = match self.http.send(request).await {
+            Ok(response) => response,
+            Err(failure) => return Ok(Err(failure)),
+        };
         let (parts, body) = response.into_parts();
         let told = longshore_http::Answer::of(parts.status, &parts.headers);
         let cached = parts.headers.contains_key(AGE);
-        Ok(Answer {
+        Ok(Ok(Answer {
             status: told.status,
             headers: parts.headers,
             time: if cached { None } else { told.time },
             retry_after: told.retry_after,
+            repeated: false,
             body,
-        })
+        }))
     }
 
     /// Where a redirection leads, if it stays on the host: to no other are credentials and documents sent.

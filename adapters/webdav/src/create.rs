@@ -31,6 +31,8 @@ enum Told {
     Done,
     /// That it is not; the error that says so.
     Refused(Error),
+    /// Nothing: the connection broke, or stood still.
+    Lost(Error),
 }
 
 /// What lies under the name.
@@ -67,20 +69,23 @@ impl Inner {
         let record = Place::from(key).parent();
         let temporary =
             self.filled(&record.parent(), bytes).await.map_err(|error| error.with_outcome(Outcome::NotApplied))?;
-        // From here on, a dropped future or a lost reply leaves the temporary as it is: the server may still be moving it, and a
+        // From here on, a dropped future or a lost answer leaves the temporary as it is: the server may still be moving it, and a
         // collection that is emptied meanwhile would be published empty.
         let mut told = self.publish(&temporary, &record).await?;
         for look in 0..LOOKS {
             let (found, reply) = self.look(key, bytes).await?;
             match (found, &told) {
-                (Found::Mine, Told::Done) => return Ok(reply.map(|()| Created::Created)),
+                (Found::Mine, Told::Done | Told::Lost(_)) => return Ok(reply.map(|()| Created::Created)),
                 (Found::Mine, Told::Refused(_)) => {
                     let created = self.was_moved(&temporary).await?;
                     return Ok(reply.map(|()| created));
                 }
                 (Found::Part, Told::Refused(_)) if look < SETTLED => sleep(FIRST_PAUSE * (1 << look)).await,
                 (Found::Another, _) | (Found::Part, Told::Refused(_)) => {
-                    self.discard(&temporary).await;
+                    // A request whose answer was lost may be on its way still.
+                    if !matches!(told, Told::Lost(_)) {
+                        self.discard(&temporary).await;
+                    }
                     return Ok(reply.map(|()| Created::Exists));
                 }
                 (Found::Nothing, Told::Refused(error)) if is_final(error) => {
@@ -88,6 +93,7 @@ impl Inner {
                     let Told::Refused(error) = told else { break };
                     return Err(error.with_outcome(Outcome::NotApplied));
                 }
+                (Found::Nothing, Told::Lost(_)) => break,
                 (Found::Nothing | Found::Part, _) => sleep(FIRST_PAUSE * (1 << look)).await,
             }
             if look == LOOKS / 2 && matches!(told, Told::Refused(_)) {
@@ -97,7 +103,7 @@ impl Inner {
         }
         Err(match told {
             Told::Done => unknown("the server says that it is done, and does not show the object"),
-            Told::Refused(error) => error.with_outcome(Outcome::Unknown),
+            Told::Refused(error) | Told::Lost(error) => error.with_outcome(Outcome::Unknown),
         })
     }
 
@@ -158,8 +164,13 @@ impl Inner {
     async fn publish(&self, temporary: &Place, record: &Place) -> Result<Told> {
         let ask = Ask::new("MOVE", self.client.collection(temporary))
             .with("destination", self.client.collection(record))
-            .with("overwrite", "F");
-        let answer = self.client.send(ask).await?;
+            .with("overwrite", "F")
+            .once();
+        let answer = match self.client.send(ask).await {
+            Ok(answer) => answer,
+            Err(error) if error.outcome() == Outcome::Unknown => return Ok(Told::Lost(error)),
+            Err(error) => return Err(error),
+        };
         let told = if answer.is_done() { Told::Done } else { Told::Refused(answer.error()) };
         answer.finish().await;
         Ok(told)

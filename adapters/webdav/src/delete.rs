@@ -12,15 +12,18 @@ impl Inner {
             let time = self.take_away(&Place::from(key).parent()).await?;
             return Ok(Reply { value: (), time });
         }
-        let answer = self.client.send(Ask::new("DELETE", self.client.file(&Place::from(key)))).await?;
-        let time = answer.time;
-        match answer.status {
-            200 | 202 | 204 if !answer.is_page() => answer.finish().await,
-            404 | 409 | 410 => {
-                answer.finish().await;
-                self.client.check_root().await?;
-            }
-            _ => return Err(answer.error()),
+        let file = Place::from(key);
+        let answer = self.client.send(Ask::new("DELETE", self.client.file(&file))).await?;
+        let (time, status, error) = (answer.time, answer.status, answer.error());
+        let done = answer.is_done();
+        answer.finish().await;
+        match status {
+            _ if done => {}
+            404 | 410 => self.client.check_root().await?,
+            401 | 403 | 429 | 503 => return Err(error),
+            // It may not be done yet, or somebody else did it at the same time, which gives a few servers a fright.
+            _ if self.len_of(&file).await?.value.is_some() => return Err(error),
+            _ => {}
         }
         Ok(Reply { value: (), time })
     }
@@ -33,7 +36,7 @@ impl Inner {
             .with("destination", self.client.collection(&away))
             .with("overwrite", "F");
         let answer = self.client.send(ask).await?;
-        let (done, error, time) = (answer.is_done(), answer.error(), answer.time);
+        let (done, error, time) = (answer.is_done() || answer.repeated, answer.error(), answer.time);
         answer.finish().await;
         // Servers tell that there is nothing in five ways, and some that they moved what they did not.
         let file = collection.join(ObjectKey::DATA);

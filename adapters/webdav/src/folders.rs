@@ -41,7 +41,8 @@ pub(crate) enum Made {
 impl Client {
     pub(crate) async fn make(&self, place: &Place) -> Result<Made> {
         let answer = self.send(Ask::new("MKCOL", self.collection(place))).await?;
-        if !answer.is_done() {
+        // Sent twice, it met itself.
+        if !answer.is_done() && !(answer.repeated && answer.status == 405) {
             return Ok(Made::No(answer));
         }
         self.root.seen();

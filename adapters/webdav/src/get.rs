@@ -24,8 +24,7 @@ impl Inner {
         }
         let mut ask = Ask::new("GET", self.client.file(&place)).with("accept-encoding", "identity");
         if !range.is_all() {
-            let last = range.start().saturating_add(range.len()).saturating_sub(1);
-            ask = ask.with("range", format!("bytes={}-{last}", range.start()));
+            ask = ask.with("range", asked(range));
         }
         let awaited = self.client.root.awaited();
         let answer = self.client.send(ask).await?;
@@ -131,6 +130,12 @@ impl Inner {
     }
 }
 
+/// The value of `Range`. A last byte beyond what a server counts with is left out: some take it for a mistake.
+fn asked(range: ByteRange) -> String {
+    let last = range.start().saturating_add(range.len()).saturating_sub(1);
+    if last < i64::MAX as u64 { format!("bytes={}-{last}", range.start()) } else { format!("bytes={}-", range.start()) }
+}
+
 /// Of an answer with a part of the object, that part: it must be the one that was asked for.
 fn part(answer: Answer, range: ByteRange) -> Result<Object> {
     let told = answer.header(CONTENT_RANGE).and_then(range_of);
@@ -141,7 +146,8 @@ fn part(answer: Answer, range: ByteRange) -> Result<Object> {
         }
         // Asked for beyond the end, some answer so with what is no range.
         Some((_, _, size)) if range.start() >= size => Ok(nothing_of(size)),
-        _ => Err(Error::new(ErrorKind::Unavailable, "the server sent another part of the object than was asked for")),
+        _ => Err(Error::new(ErrorKind::Unavailable, "the server sent another part of the object than was asked for")
+            .with_expected(asked(range), answer.header(CONTENT_RANGE).unwrap_or("none"))),
     }
 }
 
@@ -205,6 +211,12 @@ fn skip(stream: ByteStream, start: u64, len: u64) -> ByteStream {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ranges_are_asked_for_as_servers_count() {
+        assert_eq!(asked(ByteRange::new(5, 10)), "bytes=5-14");
+        assert_eq!(asked(ByteRange::new(5, u64::MAX)), "bytes=5-");
+    }
 
     #[test]
     fn content_ranges_are_read() {
