@@ -136,19 +136,24 @@ fn asked(range: ByteRange) -> String {
     if last < i64::MAX as u64 { format!("bytes={}-{last}", range.start()) } else { format!("bytes={}-", range.start()) }
 }
 
-/// Of an answer with a part of the object, that part: it must be the one that was asked for.
+/// Of an answer with a part of the object, what was asked for: one server sends all of it for the first byte.
 fn part(answer: Answer, range: ByteRange) -> Result<Object> {
     let told = answer.header(CONTENT_RANGE).and_then(range_of);
-    match told {
-        Some((first, last, size)) if (first..last + 1) == range.within(size) && first <= last => {
-            let len = last - first + 1;
-            Ok(Object::new(size, len, bytes_of(answer.body)))
+    if let Some((first, last, size)) = told {
+        let wanted = range.within(size);
+        if wanted.is_empty() {
+            return Ok(nothing_of(size));
         }
-        // Asked for beyond the end, some answer so with what is no range.
-        Some((_, _, size)) if range.start() >= size => Ok(nothing_of(size)),
-        _ => Err(Error::new(ErrorKind::Unavailable, "the server sent another part of the object than was asked for")
-            .with_expected(asked(range), answer.header(CONTENT_RANGE).unwrap_or("none"))),
+        if first <= wanted.start && wanted.end <= last + 1 && last < size {
+            let len = wanted.end - wanted.start;
+            let stream = bytes_of(answer.body);
+            let exact = first == wanted.start && last + 1 == wanted.end;
+            let stream = if exact { stream } else { skip(stream, wanted.start - first, len) };
+            return Ok(Object::new(size, len, stream));
+        }
     }
+    Err(Error::new(ErrorKind::Unavailable, "the server sent another part of the object than was asked for")
+        .with_expected(asked(range), answer.header(CONTENT_RANGE).unwrap_or("none")))
 }
 
 /// First and last byte, and the size of the whole, of `bytes 0-9/100`.
