@@ -52,6 +52,7 @@ mod place;
 mod platform;
 #[cfg(feature = "network")]
 pub mod proxy;
+mod release;
 pub mod report;
 mod runner;
 pub mod simulation;

@@ -10,6 +10,8 @@ use std::time::Duration;
 use longshore_core::{Runtime, Server, Storage, Ticks};
 use tokio::sync::watch;
 
+use crate::release::Releases;
+
 /// The deadlines of cases are meant for stores that bear so many calls a second, and are longer in proportion for slower ones.
 const USUAL: u32 = 200;
 
@@ -31,14 +33,16 @@ impl Pace {
         Arc::new(Self { runtime, began, rate, next: Mutex::default(), calls: watch::Sender::new(0) })
     }
 
-    /// This storage, whose calls wait for their turn.
-    pub(crate) fn storage(self: &Arc<Self>, inner: Arc<dyn Storage>) -> Arc<dyn Storage> {
-        Arc::new(storage::Paced { inner, pace: Arc::clone(self) })
+    /// This storage, whose calls wait for their turn; how it is dropped is told to `releases`.
+    pub(crate) fn storage(self: &Arc<Self>, inner: Arc<dyn Storage>, releases: &Releases) -> Arc<dyn Storage> {
+        let last = releases.last(&inner, "storage");
+        Arc::new(storage::Paced { inner, _last: last, pace: Arc::clone(self) })
     }
 
-    /// This server, whose calls wait for their turn.
-    pub(crate) fn server(self: &Arc<Self>, inner: Arc<dyn Server>) -> Arc<dyn Server> {
-        Arc::new(server::Paced { inner, pace: Arc::clone(self) })
+    /// This server, whose calls wait for their turn; how it is dropped is told to `releases`.
+    pub(crate) fn server(self: &Arc<Self>, inner: Arc<dyn Server>, releases: &Releases) -> Arc<dyn Server> {
+        let last = releases.last(&inner, "server");
+        Arc::new(server::Paced { inner, _last: last, pace: Arc::clone(self) })
     }
 
     /// Comes back when the next call may be made.

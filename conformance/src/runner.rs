@@ -1,6 +1,5 @@
 //! Runs one case: in a thread of its own, in a place of its own, with a deadline, and cleans up after it.
 
-use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::AtomicUsize;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -16,6 +15,7 @@ use crate::context::Context;
 use crate::harness::{Harness, RemoveStore, Scratch, Site, Subject};
 use crate::litter;
 use crate::pace::Pace;
+use crate::release::Releases;
 use crate::verdict::{Failure, Verdict};
 
 /// Places of one case: more than any asks for.
@@ -71,12 +71,12 @@ impl Run {
     /// What came of the case itself and of cleaning up after it: each is told, also where both failed.
     fn ends(&self, case: &Case, deadline: Duration, context: Context) -> Result<(), Failure> {
         let (tell, told) = channel();
-        let (body, grace) = (case.clone(), self.pace.stretch(self.grace));
+        let (body, grace, releases) = (case.clone(), self.pace.stretch(self.grace), context.releases.clone());
         let begin = move || {
             let ran = catch_unwind(AssertUnwindSafe(|| go(&body, &context, deadline, grace, &tell)));
             if let Err(panic) = ran {
                 // Nobody listens any more after the deadline.
-                drop(tell.send(Err(panicked(panic.as_ref()))));
+                drop(tell.send(Err(Failure::panicked(panic.as_ref()))));
             }
         };
         std::thread::Builder::new()
@@ -87,7 +87,9 @@ impl Run {
         // Where even the clock of its runtime stands still, nothing will be cleaned.
         let Some(own) = hear(&told, deadline + slack) else { return Err(hangs(deadline)) };
         // First the case's runtime ends, then the cleaning up.
-        both(own, hear(&told, slack + grace + slack).unwrap_or_else(|| Err(hangs(grace))))
+        let cleaned = hear(&told, slack + grace + slack).unwrap_or_else(|| Err(hangs(grace)));
+        // By now the clients are dropped: those of the case with its runtime, those of the cleaning with its task.
+        beside(left(own, cleaned), releases.ended())
     }
 
     fn context(&self, at: usize) -> Context {
@@ -103,6 +105,7 @@ impl Run {
             clock: VirtualClock::new(),
             pace: Arc::clone(&self.pace),
             opened: Arc::default(),
+            releases: Releases::default(),
             #[cfg(feature = "network")]
             via: None,
         }
@@ -179,7 +182,7 @@ fn on_its_own(work: impl Future<Output = Ended>, grace: Duration, tell: &Sender<
 async fn within(limit: Duration, work: impl Future<Output = Ended> + Send + 'static) -> Ended {
     match tokio::time::timeout(limit, tokio::spawn(work)).await {
         Ok(Ok(ended)) => ended,
-        Ok(Err(broken)) if broken.is_panic() => Err(panicked(broken.into_panic().as_ref())),
+        Ok(Err(broken)) if broken.is_panic() => Err(Failure::panicked(broken.into_panic().as_ref())),
         Ok(Err(_)) => Err(Failure::new("it was cancelled")),
         Err(_) => Err(hangs(limit)),
     }
@@ -195,14 +198,20 @@ fn hear(told: &Receiver<Ended>, limit: Duration) -> Option<Ended> {
     }
 }
 
-/// A case's own failure comes first; what is wrong with its place is told beside it, unless it is the same.
-fn both(own: Ended, cleaned: Ended) -> Ended {
-    let Err(litter) = cleaned else { return own };
-    let seen = format!("what the case left cannot be removed: {litter}");
-    match own {
-        Err(failure) if failure.seen().contains(litter.seen()) => Err(failure),
-        Err(failure) if !failure.is_ignored() => Err(failure.and(&seen)),
-        _ => Err(Failure::new(seen)),
+/// What is wrong with a case's place, unless its own failure is the same.
+fn left(own: Ended, cleaned: Ended) -> Ended {
+    match (&own, cleaned) {
+        (Err(failure), Err(litter)) if failure.seen().contains(litter.seen()) => own,
+        (_, cleaned) => beside(own, cleaned.map_err(|litter| litter.within("what the case left cannot be removed"))),
+    }
+}
+
+/// A case's own failure comes first; what else is wrong is told beside it.
+fn beside(own: Ended, other: Ended) -> Ended {
+    match (own, other) {
+        (own, Ok(())) => own,
+        (Err(failure), Err(other)) if !failure.is_ignored() => Err(failure.and(other.seen())),
+        (_, other) => other,
     }
 }
 
@@ -254,7 +263,7 @@ async fn remove_stores(context: &Context, remove: &RemoveStore) -> Result<(), Fa
         let told = match removed {
             Ok(Ok(())) => continue,
             Ok(Err(error)) => format!("failed: {error}"),
-            Err(panic) => panicked(panic.as_ref()).to_string(),
+            Err(panic) => Failure::panicked(panic.as_ref()).to_string(),
         };
         ended =
             ended.and(Err(Failure::new(format!("the harness's hook `removing`, called for store {store}, {told}"))));
@@ -264,15 +273,6 @@ async fn remove_stores(context: &Context, remove: &RemoveStore) -> Result<(), Fa
 
 fn hangs(deadline: Duration) -> Failure {
     Failure::new(format!("hangs: it did not end within {deadline:?}"))
-}
-
-fn panicked(panic: &(dyn Any + Send)) -> Failure {
-    let text = panic
-        .downcast_ref::<String>()
-        .map(String::as_str)
-        .or_else(|| panic.downcast_ref::<&str>().copied())
-        .unwrap_or("without a message");
-    Failure::new(format!("panicked: {text}"))
 }
 
 #[cfg(test)]

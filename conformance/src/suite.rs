@@ -12,6 +12,7 @@ use crate::case::{Case, Group, Size};
 use crate::cases;
 use crate::harness::{Harness, Scratch, Subject};
 use crate::pace::Pace;
+use crate::release::Releases;
 use crate::runner::{GRACE, Run};
 use crate::verdict::Verdict;
 
@@ -145,7 +146,14 @@ fn claims(harness: &Harness, scratch: Scratch, limit: Duration) -> Option<Capabi
     let (send, receive) = channel();
     let ask = move || {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().ok()?;
-        let claims = runtime.block_on(async { open(scratch).await.ok().map(|storage| storage.capabilities()) });
+        let claims = runtime.block_on(async {
+            let storage = open(scratch).await.ok()?;
+            let (last, claims) = (Releases::default().last(&storage, "storage"), storage.capabilities());
+            drop(storage);
+            // Whether it panics when it is dropped is each case's to tell.
+            drop(last);
+            Some(claims)
+        });
         runtime.shutdown_background();
         claims
     };

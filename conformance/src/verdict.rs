@@ -1,5 +1,6 @@
 //! What came of a case.
 
+use std::any::Any;
 use std::fmt;
 
 use longshore_core::Error;
@@ -25,6 +26,16 @@ impl Failure {
         Self { seen: why.into(), rule: None, ignored: true }
     }
 
+    /// A panic, with its message.
+    pub(crate) fn panicked(panic: &(dyn Any + Send)) -> Self {
+        let text = panic
+            .downcast_ref::<String>()
+            .map(String::as_str)
+            .or_else(|| panic.downcast_ref::<&str>().copied())
+            .unwrap_or("without a message");
+        Self::new(format!("panicked: {text}"))
+    }
+
     /// Names another rule than the case's own.
     pub(crate) fn with_rule(mut self, rule: Rule) -> Self {
         self.rule = Some(rule);
@@ -43,6 +54,12 @@ impl Failure {
     /// Adds what else was seen.
     pub(crate) fn and(mut self, seen: &str) -> Self {
         self.seen = format!("{}; {seen}", self.seen);
+        self
+    }
+
+    /// Says what it befell, before the words of what was seen.
+    pub(crate) fn after(mut self, whom: impl fmt::Display) -> Self {
+        self.seen = format!("{whom} {}", self.seen);
         self
     }
 

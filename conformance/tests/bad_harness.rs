@@ -127,3 +127,32 @@ fn a_hook_that_panics_says_so() {
     let says = |seen: &&str| seen.contains("hook `removing`") && seen.contains("panicked: no such table");
     assert!(seen(&reports).iter().all(says), "{reports:?}");
 }
+
+/// A client that panics when it is dropped.
+#[derive(Debug)]
+struct Panicking(MemoryStorage);
+
+impl Drop for Panicking {
+    fn drop(&mut self) {
+        panic!("no such handle");
+    }
+}
+
+impl Wrong for Panicking {
+    fn right(&self) -> &MemoryStorage {
+        &self.0
+    }
+}
+
+/// Two such clients in one case end the program, unless each is dropped by itself.
+#[test]
+fn a_client_that_panics_when_it_is_dropped_fails_its_case() {
+    let suite = Suite::new(wrong::client(Panicking)).size(Size::Quick).seed(1);
+    let cases = ["storage::create::", "sync::fleet::"];
+    let reports = cases.into_iter().fold(suite, Suite::only).run().unwrap();
+    assert!(reports.len() > 4, "{reports:?}");
+    for report in &reports {
+        let Verdict::Failed { seen, .. } = &report.verdict else { panic!("{report:?}") };
+        assert_eq!(seen, "dropping the storage panicked: no such handle", "{}", report.case.name());
+    }
+}

@@ -11,10 +11,13 @@ use longshore_core::{
 };
 
 use super::Pace;
+use crate::release::Last;
 
 #[derive(Debug)]
 pub(super) struct Paced {
     pub(super) inner: Arc<dyn Server>,
+    /// Behind `inner`: fields are dropped in their order.
+    pub(super) _last: Last<dyn Server>,
     pub(super) pace: Arc<Pace>,
 }
 

@@ -9,10 +9,13 @@ use longshore_core::{
 };
 
 use super::Pace;
+use crate::release::Last;
 
 #[derive(Debug)]
 pub(super) struct Paced {
     pub(super) inner: Arc<dyn Storage>,
+    /// Behind `inner`: fields are dropped in their order.
+    pub(super) _last: Last<dyn Storage>,
     pub(super) pace: Arc<Pace>,
 }
 
