@@ -35,6 +35,7 @@
 //!
 //! The suite follows semantic versions: a case that is new in a minor release warns until the next one, and fails from then on.
 
+mod aside;
 pub mod case;
 mod cases;
 pub mod clock;
@@ -45,6 +46,7 @@ mod dice;
 pub mod doctor;
 pub mod faults;
 pub mod harness;
+mod health;
 pub mod litter;
 mod pace;
 mod place;

@@ -9,10 +9,12 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use longshore_core::{Capabilities, DomainName, Folder};
 
+use crate::aside;
 use crate::case::{Case, Need, Size};
 use crate::clock::VirtualClock;
 use crate::context::Context;
 use crate::harness::{Harness, RemoveStore, Scratch, Site, Subject};
+use crate::health::Health;
 use crate::litter;
 use crate::pace::Pace;
 use crate::release::Releases;
@@ -39,8 +41,12 @@ pub(crate) struct Run {
     pub(crate) pace: Arc<Pace>,
     /// Held by every case, and by one that kills the server alone.
     pub(crate) alone: Arc<RwLock<()>>,
+    /// What is known of the store.
+    pub(crate) health: Arc<Health>,
     /// How long cleaning up after a case may take.
     pub(crate) grace: Duration,
+    /// How long the store has to answer when it is asked whether it still does.
+    pub(crate) patience: Duration,
 }
 
 impl Run {
@@ -49,8 +55,7 @@ impl Run {
         if let Some(why) = self.lacks(case) {
             return Verdict::Ignored(why);
         }
-        let deadline = self.pace.stretch(self.size.pick(case.deadline, case.deadline, case.deadline * 10));
-        let failure = match self.in_turn(case, || self.ends(case, deadline, self.context(at))) {
+        let failure = match self.in_turn(case, || self.admitted(case, at)) {
             Ok(()) => return Verdict::Passed,
             Err(failure) => failure,
         };
@@ -66,6 +71,16 @@ impl Run {
             let _beside = self.alone.read().unwrap_or_else(PoisonError::into_inner);
             run()
         }
+    }
+
+    /// Runs the case if the store is known to answer, and asks it where the case got no answer.
+    fn admitted(&self, case: &Case, at: usize) -> Result<(), Failure> {
+        let answers = || aside::answers(&self.context_for_asking(at), self.patience);
+        self.health.admit(answers)?;
+        let deadline = self.pace.stretch(self.size.pick(case.deadline, case.deadline, case.deadline * 10));
+        self.ends(case, deadline, self.context(at)).map_err(|failure| {
+            if failure.is_silence() { self.health.judge(case.name, failure, answers) } else { failure }
+        })
     }
 
     /// What came of the case itself and of cleaning up after it: each is told, also where both failed.
@@ -109,6 +124,11 @@ impl Run {
             #[cfg(feature = "network")]
             via: None,
         }
+    }
+
+    /// A place that the case itself does not come to.
+    fn context_for_asking(&self, at: usize) -> Context {
+        Context { slot: (at + 1) * PLACES - 1, ..self.context(at) }
     }
 
     /// Why the case cannot be run here.
@@ -210,7 +230,7 @@ fn left(own: Ended, cleaned: Ended) -> Ended {
 fn beside(own: Ended, other: Ended) -> Ended {
     match (own, other) {
         (own, Ok(())) => own,
-        (Err(failure), Err(other)) if !failure.is_ignored() => Err(failure.and(other.seen())),
+        (Err(failure), Err(other)) if !failure.is_ignored() => Err(failure.beside(&other)),
         (_, other) => other,
     }
 }
@@ -232,7 +252,7 @@ fn weigh(case: &Case, verdict: Verdict, now: (u16, u16)) -> Verdict {
 /// Removes what the case left; first the server starts, if the case may have left it dead.
 async fn clean(context: &Context, killed: bool) -> Result<(), Failure> {
     if let Some(server) = context.harness.killable.as_ref().filter(|_| killed) {
-        let dead = |error| Failure::new(format!("the harness could not start the server: {error}"));
+        let dead = |error| Failure::silence(format!("the harness could not start the server: {error}"));
         server.start().await.map_err(dead)?;
     }
     match (&context.harness.subject, &context.harness.removing) {
@@ -272,21 +292,29 @@ async fn remove_stores(context: &Context, remove: &RemoveStore) -> Result<(), Fa
 }
 
 fn hangs(deadline: Duration) -> Failure {
-    Failure::new(format!("hangs: it did not end within {deadline:?}"))
+    Failure::silence(format!("hangs: it did not end within {deadline:?}"))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicBool;
+    use std::sync::atomic::Ordering::SeqCst;
+
     use async_trait::async_trait;
     use bytes::Bytes;
-    use longshore_core::{ByteRange, Created, Listing, MemoryStorage, Object, ObjectKey, Payload, Reply, Storage};
+    use longshore_core::{
+        ByteRange, Created, Error, ErrorKind, Listing, MemoryStorage, Object, ObjectKey, Payload, Reply, Storage,
+    };
 
     use super::*;
     use crate::case::{Group, Rule};
+    use crate::harness::Killable;
+    use crate::health::PATIENCE;
     use crate::suite::Suite;
 
     /// So short that what hangs is found at once; nothing here is judged by being faster.
     const SHORT: Duration = Duration::from_millis(50);
+    const STOPPED: &str = "; the store stopped answering: asked once more, it gave no answer either";
 
     fn case(run: crate::case::CaseFn) -> Case {
         Case::new("storage::x::y", Group::Storage, Rule::Storage(1), run)
@@ -304,11 +332,19 @@ mod tests {
         Harness::storage("hanging", |_| std::future::pending())
     }
 
-    /// What is seen of a case over this harness, with little patience for cleaning up.
+    /// A run with little patience for cleaning up. A store that never answers is given up at once; one that answers has its time.
+    fn impatient(harness: Harness, patience: Duration) -> Run {
+        let mut run = Suite::new(harness).opening(SHORT).begin().unwrap();
+        (run.grace, run.patience) = (SHORT, patience);
+        run
+    }
+
+    /// What is seen of a case over this harness.
     fn seen(harness: Harness, case: &Case) -> String {
-        let mut suite = Suite::new(harness).opening(SHORT);
-        let mut run = suite.begin().unwrap();
-        run.grace = SHORT;
+        seen_in(&impatient(harness, PATIENCE), case)
+    }
+
+    fn seen_in(run: &Run, case: &Case) -> String {
         match run.case(case, 0) {
             Verdict::Failed { seen, .. } => seen,
             other => panic!("{other:?}"),
@@ -318,8 +354,8 @@ mod tests {
     #[test]
     fn an_opener_that_hangs_keeps_no_run_from_beginning_and_its_case_says_so() {
         let opens = case(|cx| Box::pin(async move { cx.storage().await.map(drop) })).deadline(SHORT);
-        let seen = seen(hanging(), &opens);
-        assert_eq!(seen, "hangs: it did not end within 50ms");
+        let seen = seen_in(&impatient(hanging(), SHORT), &opens);
+        assert_eq!(seen, format!("hangs: it did not end within 50ms{STOPPED}"));
     }
 
     #[test]
@@ -395,19 +431,22 @@ mod tests {
 
     #[test]
     fn cleaning_that_hangs_is_told_beside_the_cases_own_failure() {
-        let seen = seen(hanging(), &case(|_| Box::pin(async { Err(Failure::new("two won")) })));
-        assert_eq!(seen, "two won; what the case left cannot be removed: hangs: it did not end within 50ms");
+        let fails = case(|_| Box::pin(async { Err(Failure::new("two won")) }));
+        let seen = seen_in(&impatient(hanging(), SHORT), &fails);
+        let left = "two won; what the case left cannot be removed: hangs: it did not end within 50ms";
+        assert_eq!(seen, format!("{left}{STOPPED}"));
     }
 
     #[test]
     fn cleaning_that_hangs_fails_a_case_that_passed() {
-        let seen = seen(hanging(), &case(|_| Box::pin(async { Ok(()) })));
-        assert_eq!(seen, "what the case left cannot be removed: hangs: it did not end within 50ms");
+        let seen = seen_in(&impatient(hanging(), SHORT), &case(|_| Box::pin(async { Ok(()) })));
+        assert_eq!(seen, format!("what the case left cannot be removed: hangs: it did not end within 50ms{STOPPED}"));
     }
 
     #[test]
     fn what_an_ignored_case_left_is_told() {
-        let seen = seen(hanging(), &case(|_| Box::pin(async { Err(Failure::ignored("no")) })));
+        let ignored = case(|_| Box::pin(async { Err(Failure::ignored("no")) }));
+        let seen = seen_in(&impatient(hanging(), SHORT), &ignored);
         assert!(seen.starts_with("what the case left"), "{seen}");
     }
 
@@ -428,13 +467,120 @@ mod tests {
         assert!(run.in_turn(&other, || run.alone.try_write().is_err()), "the server could be killed under it");
     }
 
+    /// Answers while the flag is up, and else refuses every opener.
+    fn mortal() -> (Harness, Arc<AtomicBool>) {
+        let (shared, alive) = (MemoryStorage::new(), Arc::new(AtomicBool::new(true)));
+        let asked = Arc::clone(&alive);
+        let open = move |_| {
+            let (storage, alive) = (shared.clone(), asked.load(SeqCst));
+            let gone = || Error::new(ErrorKind::Unavailable, "nobody answers");
+            async move { if alive { Ok(Arc::new(storage) as Arc<dyn Storage>) } else { Err(gone()) } }
+        };
+        (Harness::storage("mortal", open), alive)
+    }
+
+    fn opening() -> Case {
+        case(|cx| Box::pin(async move { cx.storage().await.map(drop) }))
+    }
+
+    #[test]
+    fn over_a_dead_store_no_case_is_run_until_it_answers() {
+        let (harness, alive) = mortal();
+        let run = impatient(harness, SHORT);
+        assert_eq!(run.case(&opening(), 0), Verdict::Passed);
+        alive.store(false, SeqCst);
+        let first = seen_in(&run, &opening());
+        assert!(first.contains("nobody answers") && first.ends_with(STOPPED), "{first}");
+        let untouched = case(|_| panic!("it was run"));
+        for _ in 0..5 {
+            assert_eq!(seen_in(&run, &untouched), "not run: the store stopped answering in storage::x::y");
+        }
+        alive.store(true, SeqCst);
+        let patient = Run { patience: PATIENCE, ..run };
+        let verdicts: Vec<Verdict> = (0..8).map(|_| patient.case(&opening(), 0)).collect();
+        assert!(verdicts[0].is_failed() && verdicts[7] == Verdict::Passed, "{verdicts:?}");
+    }
+
+    #[test]
+    fn what_hangs_over_a_store_that_answers_stops_no_case() {
+        let run = impatient(memory(), PATIENCE);
+        let hangs = case(|_| Box::pin(std::future::pending())).deadline(SHORT);
+        assert_eq!(seen_in(&run, &hangs), "hangs: it did not end within 50ms");
+        assert_eq!(run.case(&opening(), 0), Verdict::Passed);
+    }
+
+    /// A refusal by a store that is busy is an answer, and so is every error but that nobody is there.
+    #[test]
+    fn a_store_that_refuses_is_not_dead() {
+        let busy = || Error::new(ErrorKind::Unavailable, "busy").with_throttled();
+        let denied = || Error::new(ErrorKind::Denied, "not yours");
+        for error in [busy, denied] {
+            let run = impatient(Harness::storage("refusing", move |_| async move { Err(error()) }), SHORT);
+            assert!(aside::answers(&run.context(0), PATIENCE), "{}", error());
+        }
+    }
+
+    #[test]
+    fn cases_at_once_over_a_dead_store_ask_it_once() {
+        let opened = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&opened);
+        let harness = Harness::storage("hanging", move |_| {
+            count.fetch_add(1, SeqCst);
+            std::future::pending()
+        });
+        let run = impatient(harness, SHORT);
+        let silent = case(|_| Box::pin(std::future::pending())).deadline(SHORT);
+        let before = opened.load(SeqCst);
+        let seen: Vec<String> = std::thread::scope(|scope| {
+            let running = [(); 3].map(|()| scope.spawn(|| seen_in(&run, &silent)));
+            running.map(|run| run.join().unwrap()).into()
+        });
+        let told = seen.iter().filter(|seen| seen.ends_with(STOPPED)).count();
+        assert_eq!(told, 1, "{seen:?}");
+        assert!(seen.iter().all(|seen| seen.contains("the store stopped answering")), "{seen:?}");
+        // Each that ran cleaned up after itself.
+        assert!(opened.load(SeqCst) - before <= 3 + 1, "it was asked more than once");
+    }
+
+    /// The server is dead while the case runs, and is started before anybody asks.
+    #[test]
+    fn a_server_that_is_killed_on_purpose_did_not_stop_answering() {
+        #[derive(Clone)]
+        struct Server(Arc<AtomicBool>);
+
+        #[async_trait]
+        impl Killable for Server {
+            async fn kill(&self) -> longshore_core::Result<()> {
+                self.0.store(false, SeqCst);
+                Ok(())
+            }
+
+            async fn start(&self) -> longshore_core::Result<()> {
+                self.0.store(true, SeqCst);
+                Ok(())
+            }
+        }
+
+        let (harness, alive) = mortal();
+        let run = impatient(harness.killable(Server(alive)), PATIENCE);
+        let kills = case(|cx| {
+            Box::pin(async move {
+                cx.harness.killable.as_ref().unwrap().kill().await?;
+                cx.storage().await.map(drop)
+            })
+        });
+        let seen = seen_in(&run, &kills.needs(&[Need::Killable]));
+        assert!(seen.contains("nobody answers") && !seen.contains("stopped"), "{seen}");
+        assert_eq!(run.case(&opening(), 0), Verdict::Passed);
+    }
+
     /// Counts the calls that come to it.
     #[derive(Clone, Debug, Default)]
     struct Counting(MemoryStorage, Arc<AtomicUsize>);
 
     impl Counting {
         fn count(&self) -> &MemoryStorage {
-            self.1.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            self.1.fetch_add(1, SeqCst);
             &self.0
         }
     }
@@ -480,10 +626,10 @@ mod tests {
         let run = suite.begin().unwrap();
         assert_eq!(run.pace.rate(), Some(u32::MAX));
         for (at, case) in Suite::cases().iter().enumerate() {
-            let before = (run.pace.calls(), counting.1.load(std::sync::atomic::Ordering::SeqCst) as u64);
+            let before = (run.pace.calls(), counting.1.load(SeqCst) as u64);
             if case.name.starts_with("storage::") || case.name.starts_with("sync::fleet") {
                 run.case(case, at);
-                let made = counting.1.load(std::sync::atomic::Ordering::SeqCst) as u64 - before.1;
+                let made = counting.1.load(SeqCst) as u64 - before.1;
                 assert_eq!(run.pace.calls() - before.0, made, "{}", case.name);
             }
         }

@@ -40,7 +40,12 @@ fn an_opener_that_panics() {
 fn a_store_that_cannot_be_reached() {
     let unreachable = || Error::new(ErrorKind::Unavailable, "nobody answers");
     let reports = both(Harness::storage("unreachable", move |_| async move { Err(unreachable()) }));
-    assert!(seen(&reports).iter().all(|seen| seen.contains("nobody answers")), "{reports:?}");
+    let seen = seen(&reports);
+    assert!(seen[0].contains("nobody answers") && seen[0].contains("the store stopped answering"), "{reports:?}");
+    assert!(
+        seen[1].starts_with("not run: the store stopped answering in storage::create::a_second_one"),
+        "{reports:?}"
+    );
 }
 
 /// What was written stays, whatever the storage says of deleting it.
