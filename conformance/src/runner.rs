@@ -6,7 +6,6 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use futures::FutureExt as _;
 use longshore_core::{Capabilities, DomainName, Folder};
 
 use crate::aside;
@@ -102,7 +101,7 @@ impl Run {
         // Where even the clock of its runtime stands still, nothing will be cleaned.
         let Some(own) = hear(&told, deadline + slack) else { return Err(hangs(deadline)) };
         // First the case's runtime ends, then the cleaning up.
-        let cleaned = hear(&told, slack + grace + slack).unwrap_or_else(|| Err(hangs(grace)));
+        let cleaned = hear(&told, slack + grace + slack + slack).unwrap_or_else(|| Err(hangs(grace)));
         // By now the clients are dropped: those of the case with its runtime, those of the cleaning with its task.
         beside(left(own, cleaned), releases.ended())
     }
@@ -183,7 +182,9 @@ fn go(case: &Case, context: &Context, deadline: Duration, grace: Duration, tell:
     let killed = case.needs.contains(&Need::Killable);
     on_its_own(within(deadline, (case.run)(context.clone())), grace, tell);
     let context = context.clone();
-    on_its_own(within(grace, async move { clean(&context, killed).await }), grace, tell);
+    // What hangs in it is named before the whole does.
+    let limit = grace + SLACK.min(grace);
+    on_its_own(within(limit, async move { clean(&context, killed, grace).await }), grace, tell);
 }
 
 /// On a runtime of its own, which ends with it: what a case left running, however it ended, must not write beside the cleaning up.
@@ -250,14 +251,17 @@ fn weigh(case: &Case, verdict: Verdict, now: (u16, u16)) -> Verdict {
 }
 
 /// Removes what the case left; first the server starts, if the case may have left it dead.
-async fn clean(context: &Context, killed: bool) -> Result<(), Failure> {
+async fn clean(context: &Context, killed: bool, grace: Duration) -> Result<(), Failure> {
     if let Some(server) = context.harness.killable.as_ref().filter(|_| killed) {
         let dead = |error| Failure::silence(format!("the harness could not start the server: {error}"));
         server.start().await.map_err(dead)?;
     }
     match (&context.harness.subject, &context.harness.removing) {
-        (Subject::Storage(_), _) => remove_objects(context).await,
-        (Subject::Server(_), Some(remove)) => remove_stores(context, remove).await,
+        (Subject::Storage(_), _) => {
+            let context = context.clone();
+            within(grace, async move { remove_objects(&context).await }).await
+        }
+        (Subject::Server(_), Some(remove)) => remove_stores(context, remove, grace).await,
         (Subject::Server(_), None) => Ok(()),
     }
 }
@@ -272,21 +276,23 @@ async fn remove_objects(context: &Context) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Every store that the case opened is tried; the first trouble is told.
-async fn remove_stores(context: &Context, remove: &RemoveStore) -> Result<(), Failure> {
+/// Every store that the case opened is tried, all within this time; the first trouble is told. A hook that hangs is not called again.
+async fn remove_stores(context: &Context, remove: &RemoveStore, limit: Duration) -> Result<(), Failure> {
     let opened = std::mem::take(&mut *context.opened.lock().unwrap_or_else(PoisonError::into_inner));
-    let mut ended = Ok(());
+    let (end, mut ended) = (tokio::time::Instant::now() + limit, Ok(()));
     for store in opened {
         let (domain, runtime) = (DomainName::default(), context.clock.runtime());
         let site = Site { scratch: context.scratch.clone(), store: store.clone(), domain, runtime };
-        let removed = AssertUnwindSafe(async { remove(site).await }).catch_unwind().await;
-        let told = match removed {
-            Ok(Ok(())) => continue,
-            Ok(Err(error)) => format!("failed: {error}"),
-            Err(panic) => Failure::panicked(panic.as_ref()).to_string(),
-        };
-        ended =
-            ended.and(Err(Failure::new(format!("the harness's hook `removing`, called for store {store}, {told}"))));
+        let remove = Arc::clone(remove);
+        let removing = async move { remove(site).await.map_err(|error| Failure::new(format!("failed: {error}"))) };
+        let removed = within(end.saturating_duration_since(tokio::time::Instant::now()), removing).await;
+        let Err(trouble) = removed else { continue };
+        let hangs = trouble.is_silence();
+        let told = trouble.after(format_args!("the harness's hook `removing`, called for store {store},"));
+        ended = ended.and(Err(told));
+        if hangs {
+            break;
+        }
     }
     ended
 }
@@ -303,7 +309,8 @@ mod tests {
     use async_trait::async_trait;
     use bytes::Bytes;
     use longshore_core::{
-        ByteRange, Created, Error, ErrorKind, Listing, MemoryStorage, Object, ObjectKey, Payload, Reply, Storage,
+        ByteRange, Created, Error, ErrorKind, Listing, MemoryStorage, Object, ObjectKey, Payload, Reply, Server,
+        Storage, StoredServer,
     };
 
     use super::*;
@@ -441,6 +448,40 @@ mod tests {
     fn cleaning_that_hangs_fails_a_case_that_passed() {
         let seen = seen_in(&impatient(hanging(), SHORT), &case(|_| Box::pin(async { Ok(()) })));
         assert_eq!(seen, format!("what the case left cannot be removed: hangs: it did not end within 50ms{STOPPED}"));
+    }
+
+    /// Over servers in memory, with a hook that removes none of them.
+    fn removing<R>(hook: impl Fn() -> R + Send + Sync + 'static) -> Harness
+    where
+        R: Future<Output = longshore_core::Result<()>> + Send + 'static,
+    {
+        let open = |site: Site| async move {
+            let server = StoredServer::new(Arc::new(MemoryStorage::new()), site.runtime, &site.domain)?;
+            Ok(Arc::new(server) as Arc<dyn Server>)
+        };
+        Harness::server("server", open).removing(move |_| hook())
+    }
+
+    /// One that waits for ever, and one that blocks its thread.
+    #[test]
+    fn a_hook_that_hangs_is_named() {
+        let opens = || case(|cx| Box::pin(async move { cx.server().await.map(drop) }));
+        let waits = impatient(removing(std::future::pending), PATIENCE);
+        let blocks = impatient(
+            removing(|| async {
+                loop {
+                    std::thread::park()
+                }
+            }),
+            PATIENCE,
+        );
+        for run in [waits, blocks] {
+            let seen = seen_in(&run, &opens());
+            let hook = seen
+                .strip_prefix("what the case left cannot be removed: the harness's hook `removing`, called for store ");
+            assert!(hook.is_some_and(|hook| hook.contains(", hangs: it did not end within ")), "{seen}");
+            assert!(!seen.contains("stopped answering"), "{seen}");
+        }
     }
 
     #[test]
