@@ -35,6 +35,7 @@
 //!
 //! The suite follows semantic versions: a case that is new in a minor release warns until the next one, and fails from then on.
 
+mod around;
 mod aside;
 pub mod case;
 mod cases;
