@@ -470,7 +470,7 @@ mod tests {
         let blocks = impatient(
             removing(|| async {
                 loop {
-                    std::thread::park()
+                    std::thread::park();
                 }
             }),
             PATIENCE,
