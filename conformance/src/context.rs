@@ -14,6 +14,7 @@ use crate::clock::VirtualClock;
 use crate::harness::{Harness, Scratch, Site, Subject};
 use crate::pace::Pace;
 use crate::place::Prefixed;
+use crate::release::Releases;
 use crate::verdict::Failure;
 
 /// The most bytes that a case reads of one object.
@@ -36,6 +37,8 @@ pub(crate) struct Context {
     pub(crate) pace: Arc<Pace>,
     /// The stores that this case opened, of a harness that opens servers.
     pub(crate) opened: Arc<Mutex<BTreeSet<String>>>,
+    /// Whose clients panicked when they were dropped.
+    pub(crate) releases: Releases,
     /// Where clients find the server, if not at its own address.
     #[cfg(feature = "network")]
     pub(crate) via: Option<std::net::SocketAddr>,
@@ -88,12 +91,17 @@ impl Context {
     pub(crate) async fn outer(&self) -> Result<Arc<dyn Storage>, Failure> {
         #[cfg(feature = "network")]
         if let (Some(proxy), Some(network)) = (self.via, &self.harness.network) {
-            return Ok(self.pace.storage((network.open)(self.scratch.clone(), proxy).await?));
+            return Ok(self.turns((network.open)(self.scratch.clone(), proxy).await?));
         }
         match &self.harness.subject {
-            Subject::Storage(open) => Ok(self.pace.storage(open(self.scratch.clone()).await?)),
+            Subject::Storage(open) => Ok(self.turns(open(self.scratch.clone()).await?)),
             Subject::Server(_) => Err(Failure::ignored("the adapter is a server, with no storage to look at")),
         }
+    }
+
+    /// A client that the adapter opened, whose calls wait for their turn.
+    pub(crate) fn turns(&self, client: Arc<dyn Storage>) -> Arc<dyn Storage> {
+        self.pace.storage(client, &self.releases)
     }
 
     pub(crate) fn prefix(&self) -> Result<Folder, Failure> {
@@ -115,7 +123,7 @@ impl Context {
             let store = format!("{}-{:06}", self.root, self.slot);
             self.opened.lock().unwrap_or_else(PoisonError::into_inner).insert(store.clone());
             let site = Site { scratch: self.scratch.clone(), store, domain: domain.clone(), runtime };
-            return Ok(self.pace.server(open(site).await?));
+            return Ok(self.pace.server(open(site).await?, &self.releases));
         }
         Ok(Arc::new(StoredServer::new(self.storage().await?, runtime, domain)?))
     }

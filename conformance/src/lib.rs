@@ -35,6 +35,8 @@
 //!
 //! The suite follows semantic versions: a case that is new in a minor release warns until the next one, and fails from then on.
 
+mod around;
+mod aside;
 pub mod case;
 mod cases;
 pub mod clock;
@@ -45,6 +47,7 @@ mod dice;
 pub mod doctor;
 pub mod faults;
 pub mod harness;
+mod health;
 pub mod litter;
 mod pace;
 mod place;
@@ -52,6 +55,7 @@ mod place;
 mod platform;
 #[cfg(feature = "network")]
 pub mod proxy;
+mod release;
 pub mod report;
 mod runner;
 pub mod simulation;

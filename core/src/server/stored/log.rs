@@ -22,7 +22,7 @@ use crate::storage::Reply;
 const HEAVY: usize = 64 << 10;
 /// Bytes of changes that are compressed in one piece of work.
 const CHUNK: usize = 1 << 20;
-/// How many segments are on their way up at once: each is up to 8 MiB.
+/// How many segments are on their way up at once, if the storage bears as many requests: each is up to 8 MiB.
 const UPLOADS: usize = 3;
 
 pub(super) async fn read(
@@ -109,6 +109,7 @@ pub(super) async fn stage(wire: &Wire, layout: &Layout, checkpoint: u64, changes
     let mut changes = changes.fuse();
     let mut segments = Vec::new();
     let mut uploads = stream::FuturesOrdered::new();
+    let at_once = UPLOADS.min(wire.capabilities().parallelism.max(1));
     let mut batcher = Batcher::new();
     let mut chunk = next_chunk(&mut changes).await?;
     while !chunk.is_empty() {
@@ -116,7 +117,7 @@ pub(super) async fn stage(wire: &Wire, layout: &Layout, checkpoint: u64, changes
         let (packed, next) = try_join(packing, next_chunk(&mut changes)).await?;
         (batcher, chunk) = (packed.open, next);
         for full in packed.full {
-            if uploads.len() >= UPLOADS {
+            while uploads.len() >= at_once {
                 segments.extend(uploads.try_next().await?);
             }
             uploads.push_back(upload(wire, seal(wire, layout, checkpoint, full).await?));
@@ -129,6 +130,9 @@ pub(super) async fn stage(wire: &Wire, layout: &Layout, checkpoint: u64, changes
         return Ok(Staged { checkpoint, content: Content::Changes(inline) });
     }
     if !batcher.is_empty() {
+        while uploads.len() >= at_once {
+            segments.extend(uploads.try_next().await?);
+        }
         uploads.push_back(upload(wire, seal(wire, layout, checkpoint, batcher).await?));
     }
     while let Some(segment) = uploads.try_next().await? {

@@ -150,7 +150,8 @@ impl Wire {
             return None;
         }
         let own = self.pause(tried)?;
-        let pause = error.retry_after().map_or(own, |asked| asked.max(own));
+        let asked = error.retry_after().filter(|_| !on(Mistake::RetryAfterIgnored));
+        let pause = asked.map_or(own, |asked| asked.max(own));
         (pause <= MAX_PAUSE).then_some(pause)
     }
 
