@@ -19,7 +19,7 @@ const RACERS: usize = 8;
 /// How often.
 const RACES: usize = 3;
 /// The size of a segment: what the engine sends at most as one object, but for a single large document.
-pub(super) const SEGMENT: usize = 8 << 20;
+const SEGMENT: usize = 8 << 20;
 /// A difference of clocks that is worth a word, in milliseconds.
 const FAR: u64 = 60_000;
 /// Round trips whose median is told, at most,
@@ -261,14 +261,17 @@ async fn names(storage: &dyn Storage, folder: &Folder, after: Option<&str>) -> R
 async fn large(asked: &Asked<'_>) -> Answer {
     let topic = "large objects";
     let key = asked.patient.blob("large/0")?;
+    let size = asked.patient.capabilities().max_object.min(SEGMENT as u64);
     // Not zeros: what compresses on the way would hide a limit.
-    let body: Vec<u8> = (0..SEGMENT as u64).map(|at| at.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes()[7]).collect();
+    let body: Vec<u8> = (0..size).map(|at| at.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes()[7]).collect();
     let body = Bytes::from(body);
     asked.clients[0].put(&key, Payload::from(body.clone())).await?;
     if read(&*asked.clients[1], &key).await? != Some(body) {
-        return Ok(bad(topic, "8 MiB come back otherwise than they were written"));
+        return Ok(bad(topic, format!("{size} bytes come back otherwise than they were written")));
     }
-    Ok(good(topic, "8 MiB, the size of a segment, come back as they were written"))
+    let whole =
+        if size < SEGMENT as u64 { format!("{size} bytes") } else { "8 MiB, the size of a segment,".to_owned() };
+    Ok(good(topic, format!("{whole} come back as they were written")))
 }
 
 async fn clock(asked: &Asked<'_>) -> Answer {
