@@ -112,3 +112,30 @@ fn conformance_prints_json_in_place_of_the_table() {
     assert_eq!((ended.code, report["error"]["kind"].as_str()), (Some(1), Some("failure")), "{report}");
     assert!(!report["cases"].as_array().unwrap().is_empty());
 }
+
+/// `doctor --json` is a switch; here the file is easily forgotten.
+#[test]
+fn conformance_says_that_the_file_for_json_is_missing() {
+    let place = Place::new();
+    fs::create_dir_all(place.path("store")).unwrap();
+    let url = place.url();
+    for arguments in [
+        &["conformance", &url, "--json"][..],
+        &["conformance", &url, "--json", "--quick"],
+        &["conformance", "--json", &url],
+    ] {
+        let ended: Ended = longshore().args(arguments).output().unwrap().into();
+        assert_eq!((ended.err.lines().count(), ended.out.as_str()), (1, ""), "{arguments:?}");
+        let line = ended.fails(2);
+        assert!(line.contains("--json: FILE is missing") && line.contains("`--json -` for standard output"), "{line}");
+    }
+    let ended: Ended = longshore().args(["conformance", &url, "--junit"]).output().unwrap().into();
+    assert!(ended.fails(2).contains("--junit: FILE is missing"));
+    let only = ["--quick", "--only", "storage::root::", "--json", "-"];
+    assert!(on_store(&place, "conformance", &only).ok().json()["cases"].is_array());
+    for (command, said) in [("doctor", "is a switch here"), ("conformance", "it takes a FILE")] {
+        let help: Ended = longshore().args([command, "--help"]).output().unwrap().into();
+        let help = help.ok().out.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(help.contains(said), "{help}");
+    }
+}
