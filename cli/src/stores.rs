@@ -37,6 +37,12 @@ pub(crate) trait Kind: Send + Sync {
         None
     }
 
+    /// How to make the place of a new store, where an error says that it is not there. Not for a store that is known: an empty place
+    /// would hide that it is gone.
+    fn creation(&self, _error: &Error) -> Option<String> {
+        None
+    }
+
     /// Removes what scratch places with names that begin so leave beside objects. It may block.
     fn sweep(&self, _prefix: &str) {}
 }
@@ -70,10 +76,15 @@ pub(crate) async fn open(kind: Arc<dyn Kind>) -> Result<Arc<dyn Storage>> {
 
 /// A client of the store at this address, which has answered once: an address may be well formed, and yet lead nowhere.
 pub(crate) async fn reach(url: &str) -> crate::exit::Result<Arc<dyn Storage>> {
-    let failed = |error: Error| Failure::of_store(&error, url, ToOwned::to_owned);
+    let failed = |error: Error| unreached(&error, url);
     let storage = open(of(url)).await.map_err(failed)?;
     storage.list(&Folder::ROOT, None).await.map_err(failed)?;
     Ok(storage)
+}
+
+/// A failure to reach a store that nobody here knows yet.
+pub(crate) fn unreached(error: &Error, url: &str) -> Failure {
+    Failure::of_store(error, url, ToOwned::to_owned).with_advice(of(url).creation(error))
 }
 
 /// What no other name ends with.

@@ -139,3 +139,19 @@ fn conformance_says_that_the_file_for_json_is_missing() {
         assert!(help.contains(said), "{help}");
     }
 }
+
+/// Whether the folder is mistyped or was never made, only its user knows.
+#[test]
+fn a_missing_folder_may_be_created() {
+    let place = Place::new();
+    let create = format!("or, for a new store, create it: mkdir -p {}", place.path("store").display());
+    for command in ["doctor", "conformance"] {
+        let ended: Ended = longshore().args([command, &place.url()]).output().unwrap().into();
+        let line = ended.fails(6);
+        assert!(line.contains("mount or restore it") && line.trim_end().ends_with(&create), "{line}");
+    }
+    // Of a store that was there, an empty folder in its place is no help.
+    let place = Place::with(&["one"]);
+    fs::remove_dir_all(place.path("store")).unwrap();
+    assert!(!place.run("sync", "one", &[]).err.contains("mkdir"));
+}

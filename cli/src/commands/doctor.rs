@@ -10,7 +10,7 @@ use serde_json::json;
 use super::text::print_json;
 use crate::address;
 use crate::args::Doctor;
-use crate::exit::{Exit, Failure, Result, one_line};
+use crate::exit::{Exit, Result, one_line};
 use crate::output::say;
 use crate::stores::{self, Kind};
 
@@ -26,7 +26,7 @@ pub(super) async fn run(args: &Doctor, json: bool) -> Result<Exit> {
     let kind = stores::of(&args.url);
     // A wrong address is no finding about a store.
     if let Ok(Err(error)) = tokio::time::timeout(OPENING, stores::open(Arc::clone(&kind))).await {
-        return Err(Failure::of_store(&error, &args.url, ToOwned::to_owned));
+        return Err(stores::unreached(&error, &args.url));
     }
     let mut findings = findings(&kind).await;
     name_store(&mut findings, &args.url);
