@@ -130,7 +130,7 @@ mod tests {
     fn a_next_step_is_said_once() {
         let next = |kind, message: &'static str| Bucket::new("s3://b").next_step(&Error::new(kind, message));
         assert!(next(ErrorKind::Denied, "the server does not know the access key").is_some());
-        assert_eq!(next(ErrorKind::Denied, "no credentials: set AWS_ACCESS_KEY_ID"), None);
+        assert_eq!(next(ErrorKind::Denied, "no credentials were found: set AWS_ACCESS_KEY_ID"), None);
         assert_eq!(next(ErrorKind::Denied, "the signature does not match: is the secret key right?"), None);
     }
 
