@@ -155,3 +155,33 @@ fn a_missing_folder_may_be_created() {
     fs::remove_dir_all(place.path("store")).unwrap();
     assert!(!place.run("sync", "one", &[]).err.contains("mkdir"));
 }
+
+/// What a killed run leaves is told by the next, however that one ends, and stays: only its user knows that nothing runs there.
+#[test]
+fn what_a_killed_run_left_is_told_with_the_command_that_removes_it() {
+    let place = Place::new();
+    let long_ago = ["conformance-00000000001-0123456789abcdef", "doctor-00000000001-0123456789abcdef"];
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();
+    let running = format!("doctor-{now:011x}-0123456789abcdef");
+    for name in long_ago.iter().copied().chain([running.as_str(), "doctor-notes"]) {
+        place.write(&format!("store/{name}/segments/0/x"), "x");
+    }
+    let path = |name: &str| place.path("store").join(name).display().to_string();
+    let command = format!("rm -r {} {}", path(long_ago[0]), path(long_ago[1]));
+
+    let answer = on_store(&place, "doctor", &["--json"]).ok().json();
+    let left: Vec<&Value> =
+        answer["findings"].as_array().unwrap().iter().filter(|finding| finding["topic"] == "left behind").collect();
+    assert!(matches!(left[..], [note] if note["health"] == "note"), "{answer}");
+    let text = left[0]["text"].as_str().unwrap();
+    assert!(text.contains("2 scratch places") && text.contains(&command), "{text}");
+    assert!(!text.contains(&running) && !text.contains("doctor-notes"), "{text}");
+
+    let suite = on_store(&place, "conformance", &["--quick", "--only", "storage::root::"]).ok();
+    assert_eq!(suite.err.lines().filter(|line| line.contains(&command)).count(), 1, "{}", suite.err);
+    assert!(place.path("store").join(long_ago[0]).exists());
+
+    fs::remove_dir_all(place.path("store").join(long_ago[0])).unwrap();
+    fs::remove_dir_all(place.path("store").join(long_ago[1])).unwrap();
+    assert!(!on_store(&place, "doctor", &[]).ok().out.contains("left behind"));
+}

@@ -12,9 +12,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use longshore_core::{ErrorKind, Folder, Nonce, Result, Runtime as _, Storage, TokioRuntime};
+use longshore_core::{ErrorKind, Folder, Result, Storage};
 
 use self::patient::Patient;
+use crate::litter;
 
 /// Together these are under ten seconds, with some left for the caller: the first answer,
 const REACHING: Duration = Duration::from_secs(2);
@@ -153,9 +154,7 @@ fn health_of(error: &longshore_core::Error) -> Health {
 }
 
 fn place() -> Result<Folder> {
-    let mut nonce = [0; 16];
-    TokioRuntime.random(&mut nonce)?;
-    Folder::new(format!("doctor-{}", Nonce::from_bytes(nonce)))
+    Folder::new(litter::scratch("doctor")?)
 }
 
 fn unanswered() -> Finding {

@@ -48,6 +48,11 @@ impl Kind for Folder {
         (error.kind() == ErrorKind::Missing).then(create)
     }
 
+    fn removal(&self, names: &[String]) -> Option<String> {
+        let paths: Vec<String> = names.iter().map(|name| hint::path(&self.path.join(name))).collect();
+        Some(format!("rm -r {}", paths.join(" ")))
+    }
+
     /// A storage removes objects only: empty folders stay.
     fn sweep(&self, prefix: &str) {
         for entry in fs::read_dir(&self.path).into_iter().flatten().flatten() {
