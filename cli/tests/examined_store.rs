@@ -161,8 +161,7 @@ fn a_missing_folder_may_be_created() {
 fn what_a_killed_run_left_is_told_with_the_command_that_removes_it() {
     let place = Place::new();
     let long_ago = ["conformance-00000000001-0123456789abcdef", "doctor-00000000001-0123456789abcdef"];
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();
-    let running = format!("doctor-{now:011x}-0123456789abcdef");
+    let running = longshore_conformance::litter::scratch("doctor").unwrap();
     for name in long_ago.iter().copied().chain([running.as_str(), "doctor-notes"]) {
         place.write(&format!("store/{name}/segments/0/x"), "x");
     }

@@ -66,9 +66,10 @@ impl Kind for Bucket {
     fn removal(&self, names: &[String]) -> Option<String> {
         let address = self.url.split('?').next()?.trim_end_matches('/');
         let endpoint = self.endpoint().map(|endpoint| format!(" --endpoint-url {}", hint::quoted(&endpoint)));
-        let places: String = names.iter().map(|name| format!(" --include '{name}/*'")).collect();
+        let places: Vec<String> = names.iter().map(|name| format!("--include '{name}/*'")).collect();
+        let places = places.join(" ");
         let from = hint::quoted(&format!("{address}/"));
-        Some(format!("aws s3 rm {from} --recursive --exclude '*'{places}{}", endpoint.unwrap_or_default()))
+        Some(format!("aws s3 rm {from} --recursive --exclude '*' {places}{}", endpoint.unwrap_or_default()))
     }
 
     fn next_step(&self, error: &Error) -> Option<String> {
