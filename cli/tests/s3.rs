@@ -342,3 +342,40 @@ fn a_bucket_deleted_in_the_middle_of_a_sync_is_an_error_and_loses_no_file() {
     }
     assert!(cut >= 3, "only {cut} requests");
 }
+
+/// What this machine's metadata service answers to every request: a status, and nothing more.
+fn metadata_service(status: &'static str) -> String {
+    use std::io::{Read as _, Write as _};
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let serve = move || {
+        for mut stream in listener.incoming().flatten() {
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = write!(stream, "HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        }
+    };
+    std::thread::Builder::new().spawn(serve).unwrap();
+    address
+}
+
+/// Nobody set a key, and the metadata service that is asked then knows nothing of any: its words would mislead.
+#[test]
+fn without_any_credentials_the_variables_are_named() {
+    let shore = Shore::settled();
+    // Nothing listens there any more.
+    let gone = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap();
+    let places = [
+        (metadata_service("403 Forbidden"), "answered 403"),
+        (metadata_service("404 Not Found"), "answered 404"),
+        (metadata_service("200 OK"), "answered 200"),
+        (format!("http://{gone}"), "no metadata service answers here"),
+    ];
+    for (place, why) in &places {
+        let alter = |command: &mut Command| {
+            command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
+            command.env("AWS_METADATA_ENDPOINT", place);
+        };
+        let said = ["no credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY", "instance role", why];
+        refused(&shore, alter, 1, &said);
+    }
+}

@@ -87,6 +87,17 @@ impl Context {
         Ok(Arc::new(Prefixed::new(self.outer().await?, self.prefix()?)))
     }
 
+    /// So many bytes, or as many as a document may have that the storage takes however badly it compresses.
+    pub(crate) async fn fitting(&self, len: usize) -> Result<usize, Failure> {
+        /// For what stands around a body, and for what compression adds to it.
+        const AROUND: u64 = 64 << 10;
+        if let Subject::Server(_) = &self.harness.subject {
+            return Ok(len);
+        }
+        let most = self.storage().await?.capabilities().max_object.saturating_sub(AROUND);
+        Ok(len.min(usize::try_from(most).unwrap_or(usize::MAX)))
+    }
+
     /// The store itself, without a prefix.
     pub(crate) async fn outer(&self) -> Result<Arc<dyn Storage>, Failure> {
         #[cfg(feature = "network")]

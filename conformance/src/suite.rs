@@ -11,6 +11,7 @@ use crate::case::{Case, Group, Size};
 use crate::cases;
 use crate::harness::{Harness, Scratch};
 use crate::health::PATIENCE;
+use crate::litter;
 use crate::pace::Pace;
 use crate::runner::{GRACE, Run};
 use crate::verdict::Verdict;
@@ -122,7 +123,7 @@ impl Suite {
     pub(crate) fn begin(&mut self) -> Result<Run> {
         let scratch = tempfile::tempdir()
             .map_err(|error| Error::new(ErrorKind::Full, "no temporary folder for this run").with_source(error))?;
-        let root = Folder::new(format!("conformance-{:016x}", random()?))?;
+        let root = Folder::new(litter::scratch("conformance")?)?;
         let seed = self.seed.map_or_else(random, Ok)?;
         let (harness, size) = (self.harness.clone(), self.size);
         let folder = Scratch::new(scratch.path().to_owned());

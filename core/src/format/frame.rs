@@ -256,6 +256,11 @@ impl Packer {
         self.packed.len()
     }
 
+    /// The most bytes that the frame can have before its header, with so many body bytes more.
+    pub(super) fn most_with(&self, more: u64) -> u64 {
+        PREFIX as u64 + self.packed.len() as u64 + most_packed((self.piece.len() as u64).saturating_add(more))
+    }
+
     /// The stored bytes, in pieces.
     pub(super) fn seal(mut self, kind: Kind, header: &impl Serialize) -> Result<Vec<Bytes>> {
         let json = serde_json::to_vec(header).map_err(|error| internal(io::Error::other(error)))?;
@@ -278,6 +283,11 @@ impl Packer {
         prefix.extend_from_slice(sum.as_bytes());
         Ok(vec![prefix.freeze(), head.into(), bodies.into()])
     }
+}
+
+/// The most bytes that so many become: what does not compress grows a little. zstd's own bound is the half of this.
+pub(super) fn most_packed(bytes: u64) -> u64 {
+    bytes.saturating_add(bytes / 128 + 256)
 }
 
 fn checksum<'a>(prefix: &[u8], parts: impl IntoIterator<Item = &'a (impl AsRef<[u8]> + ?Sized + 'a)>) -> Hash {

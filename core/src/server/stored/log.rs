@@ -15,7 +15,7 @@ use crate::format::{
 use crate::model::{Change, Document, DocumentId, Hash, Sequence};
 use crate::runtime::{compute, new_nonce};
 use crate::sabotage::{Mistake, on};
-use crate::server::{Author, ChangeStream, Content, Entry, Prepared, Server, Staged, Tip, Written};
+use crate::server::{Author, ChangeStream, Content, Entry, Prepared, Server, Staged, Tip, TooLarge, Written};
 use crate::storage::Reply;
 
 /// Stored bytes from which on decoding is worth a thread of its own.
@@ -109,25 +109,30 @@ pub(super) async fn stage(wire: &Wire, layout: &Layout, checkpoint: u64, changes
     let mut changes = changes.fuse();
     let mut segments = Vec::new();
     let mut uploads = stream::FuturesOrdered::new();
-    let at_once = UPLOADS.min(wire.capabilities().parallelism.max(1));
-    let mut batcher = Batcher::new();
+    let claims = wire.capabilities();
+    let (at_once, limit) = (UPLOADS.min(claims.parallelism.max(1)), claims.max_object);
+    let mut too_large = Vec::new();
+    let mut batcher = Batcher::new(limit);
     let mut chunk = next_chunk(&mut changes).await?;
     while !chunk.is_empty() {
-        let packing = async { compute(wire.runtime(), move || pack(batcher, chunk)).await? };
+        let packing = async { compute(wire.runtime(), move || pack(batcher, chunk, limit)).await? };
         let (packed, next) = try_join(packing, next_chunk(&mut changes)).await?;
         (batcher, chunk) = (packed.open, next);
         for full in packed.full {
             while uploads.len() >= at_once {
                 segments.extend(uploads.try_next().await?);
             }
-            uploads.push_back(upload(wire, seal(wire, layout, checkpoint, full).await?));
+            match fitting(seal(wire, layout, checkpoint, full).await?, limit) {
+                Ok(segment) => uploads.push_back(upload(wire, segment)),
+                Err(large) => too_large.push(large?),
+            }
         }
     }
     if segments.is_empty()
         && uploads.is_empty()
         && let Some(inline) = batcher.take_inline()?
     {
-        return Ok(Staged { checkpoint, content: Content::Changes(inline) });
+        return Ok(Staged { checkpoint, content: Content::Changes(inline), too_large });
     }
     if !batcher.is_empty() {
         while uploads.len() >= at_once {
@@ -138,7 +143,17 @@ pub(super) async fn stage(wire: &Wire, layout: &Layout, checkpoint: u64, changes
     while let Some(segment) = uploads.try_next().await? {
         segments.push(segment);
     }
-    Ok(Staged { checkpoint, content: Content::Segments(segments) })
+    Ok(Staged { checkpoint, content: Content::Segments(segments), too_large })
+}
+
+/// The segment, if the storage takes it. One that is too large holds one document only.
+fn fitting(segment: SealedSegment, limit: u64) -> Result<SealedSegment, Result<TooLarge>> {
+    let size = segment.reference.length;
+    if size <= limit {
+        return Ok(segment);
+    }
+    let several = || Error::new(ErrorKind::Internal, "a segment was not cut to what the store takes");
+    Err(segment.only.map(|id| TooLarge { id, size, limit }).ok_or_else(several))
 }
 
 /// Some changes: as many as make a piece of work, none at the end.
@@ -163,15 +178,15 @@ struct Packed {
     open: Batcher,
 }
 
-fn pack(mut open: Batcher, chunk: Vec<Change>) -> Result<Packed> {
+fn pack(mut open: Batcher, chunk: Vec<Change>, limit: u64) -> Result<Packed> {
     let mut full = Vec::new();
     for change in chunk {
         if !open.has_room_for(&change) {
-            full.push(std::mem::replace(&mut open, Batcher::new()));
+            full.push(std::mem::replace(&mut open, Batcher::new(limit)));
         }
         open.push(change)?;
         if open.is_full() {
-            full.push(std::mem::replace(&mut open, Batcher::new()));
+            full.push(std::mem::replace(&mut open, Batcher::new(limit)));
         }
     }
     Ok(Packed { full, open })
@@ -187,15 +202,16 @@ async fn upload(wire: &Wire, segment: SealedSegment) -> Result<SegmentRef> {
     Ok(segment.reference)
 }
 
-pub(super) fn prepare(layout: &Layout, after: &Tip, author: &Author, staged: &Staged) -> Result<Prepared> {
+pub(super) fn prepare(wire: &Wire, layout: &Layout, after: &Tip, author: &Author, staged: &Staged) -> Result<Prepared> {
     let sequence = after.next()?;
     let (changes, segments) = match &staged.content {
         Content::Changes(changes) => (changes.as_slice(), Vec::new()),
         Content::Segments(segments) => (&[][..], segments.clone()),
         _ => return Err(Error::new(ErrorKind::Invalid, "only changes are committed this way")),
     };
+    let key = layout.entry(sequence)?;
     let header = EntryHeader {
-        key: layout.entry(sequence)?.to_string(),
+        key: key.to_string(),
         client: author.client,
         attempt: author.attempt,
         lease: author.lease,
@@ -206,6 +222,8 @@ pub(super) fn prepare(layout: &Layout, after: &Tip, author: &Author, staged: &St
         segments,
     };
     let bytes = encode_entry(header, changes)?;
+    // Once journalled it would be sent for ever.
+    wire.check_size(bytes.len() as u64).map_err(|error| error.with_operation("prepare").with_key(key))?;
     Ok(Prepared { sequence, hash: Hash::of(&bytes), bytes })
 }
 
