@@ -1,8 +1,8 @@
 # What the scripts of these servers share; sourced by them, not run.
 #
 # A script that sources it says in the comment at its head how it is used, defines `install_server`, `start`, `stop_all` and, where
-# a server can be started again on its data, `restart` and perhaps `revive`, and ends with `main "$@"`. They find DIR and PORT. What a test reads goes to
-# stdout, all else to stderr. A process runs in a group of its own; its id lies in DIR/NAME.pid, its output in DIR/NAME.log. It is
+# a server can be started again on its data, `restart`, `revive` and `kill_daemons NAME...`, and ends with `main "$@"`. They find
+# DIR; `start` finds PORT. What a test reads goes to stdout, all else to stderr. A process runs in a group of its own; its id lies in DIR/NAME.pid, its output in DIR/NAME.log. It is
 # known by a MARK in its command line, such as a path below DIR: the id alone may be another's by now.
 set -euo pipefail
 
@@ -82,6 +82,18 @@ end() {
     rm -f "$1"
 }
 
+# kill_all MARK PIDFILE...: at once, without asking. It comes back when all are dead.
+kill_all() {
+    local mark=$1 file
+    shift
+    for file in "$@"; do
+        ! alive "$file" "$mark" || signal KILL "$file" "$mark"
+    done
+    for file in "$@"; do
+        gone "$file" "$mark" || die "process $(cat "$file") of $file does not end"
+    done
+}
+
 # What was started ends with a script that fails.
 stop_if_it_fails() {
     trap 'rc=$?; if [ $rc -ne 0 ]; then stop_all; fi' EXIT
@@ -106,6 +118,12 @@ main() {
             declare -F "$command" >/dev/null || usage
             DIR=$(cd "$2" && pwd)
             "$command"
+            ;;
+        kill:*)
+            [ $# -ge 3 ] && declare -F kill_daemons >/dev/null || usage
+            DIR=$(cd "$2" && pwd)
+            shift 2
+            kill_daemons "$@"
             ;;
         *) usage ;;
     esac
