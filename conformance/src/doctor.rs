@@ -143,7 +143,12 @@ async fn reach(open: &Open) -> Result<Arc<dyn Storage>, Finding> {
         Ok(storage)
     };
     look.await.map_err(|error: longshore_core::Error| {
-        let topic = if error.kind() == ErrorKind::Denied { "credentials" } else { "reachable" };
+        let topic = match error.kind() {
+            ErrorKind::Denied => "credentials",
+            // Only the server knew that it is wrong, such as the region of a bucket.
+            ErrorKind::Invalid => "address",
+            _ => "reachable",
+        };
         Finding::new(topic, health_of(&error), error.message())
     })
 }

@@ -12,7 +12,7 @@ use crate::aside;
 use crate::case::{Case, Need, Size};
 use crate::clock::VirtualClock;
 use crate::context::Context;
-use crate::harness::{Harness, RemoveStore, Scratch, Site, Subject};
+use crate::harness::{Harness, Killable, RemoveStore, Scratch, Site, Subject};
 use crate::health::Health;
 use crate::litter;
 use crate::pace::Pace;
@@ -63,7 +63,7 @@ impl Run {
 
     /// No case may find the server dead but the one that kills it.
     fn in_turn<T>(&self, case: &Case, run: impl FnOnce() -> T) -> T {
-        if case.needs.contains(&Need::Killable) {
+        if case.kills() {
             let _alone = self.alone.write().unwrap_or_else(PoisonError::into_inner);
             run()
         } else {
@@ -148,6 +148,9 @@ impl Run {
                 Some("the harness has no wrong credentials: this store asks for none, or none were given")
             }
             Need::Killable if harness.killable.is_none() => Some("the harness does not say how its server is killed"),
+            Need::KillablePart if harness.killable_part.is_none() => {
+                Some("the harness does not say how a part of its server is killed")
+            }
             Need::Network => self.lacks_network(),
             Need::OtherProcess if !harness.other_process => Some("the store lives in this process only"),
             Need::Waits if harness.real_time && self.size < Size::Full => {
@@ -179,12 +182,12 @@ type Ended = Result<(), Failure>;
 
 /// Tells twice: what came of the case, and then of cleaning up after it.
 fn go(case: &Case, context: &Context, deadline: Duration, grace: Duration, tell: &Sender<Ended>) {
-    let killed = case.needs.contains(&Need::Killable);
+    let killed = case.needs.iter().find_map(|need| context.harness.killed_for(*need));
     on_its_own(within(deadline, (case.run)(context.clone())), grace, tell);
     let context = context.clone();
     // What hangs in it is named before the whole does.
     let limit = grace + SLACK.min(grace);
-    on_its_own(within(limit, async move { clean(&context, killed, grace).await }), grace, tell);
+    on_its_own(within(limit, async move { clean(&context, killed.as_deref(), grace).await }), grace, tell);
 }
 
 /// On a runtime of its own, which ends with it: what a case left running, however it ended, must not write beside the cleaning up.
@@ -251,8 +254,8 @@ fn weigh(case: &Case, verdict: Verdict, now: (u16, u16)) -> Verdict {
 }
 
 /// Removes what the case left; first the server starts, if the case may have left it dead.
-async fn clean(context: &Context, killed: bool, grace: Duration) -> Result<(), Failure> {
-    if let Some(server) = context.harness.killable.as_ref().filter(|_| killed) {
+async fn clean(context: &Context, killed: Option<&dyn Killable>, grace: Duration) -> Result<(), Failure> {
+    if let Some(server) = killed {
         let dead = |error| Failure::silence(format!("the harness could not start the server: {error}"));
         server.start().await.map_err(dead)?;
     }
@@ -501,9 +504,11 @@ mod tests {
     #[test]
     fn no_case_runs_beside_one_that_kills_the_server() {
         let run = Suite::new(memory()).begin().unwrap();
-        let (killing, other) =
-            (case(|_| Box::pin(async { Ok(()) })).needs(&[Need::Killable]), case(|_| Box::pin(async { Ok(()) })));
-        assert!(run.in_turn(&killing, || run.alone.try_read().is_err()), "another could begin");
+        let other = case(|_| Box::pin(async { Ok(()) }));
+        for needs in [&[Need::Killable], &[Need::KillablePart]] {
+            let killing = case(|_| Box::pin(async { Ok(()) })).needs(needs);
+            assert!(run.in_turn(&killing, || run.alone.try_read().is_err()), "another could begin");
+        }
         assert!(run.in_turn(&other, || run.alone.try_read().is_ok()), "others wait for each other");
         assert!(run.in_turn(&other, || run.alone.try_write().is_err()), "the server could be killed under it");
     }

@@ -91,6 +91,7 @@ fn exit(findings: &[Finding]) -> Exit {
     match (first(Health::Bad), first(Health::Unknown)) {
         (Some(bad), _) => match bad.topic {
             "reachable" => Exit::Busy,
+            "address" => Exit::Usage,
             "writable" | "credentials" => Exit::Failure,
             _ => Exit::Unsupported,
         },
@@ -169,5 +170,6 @@ mod tests {
         assert_eq!(ended(Refusing(ErrorKind::Unavailable)), (Health::Unknown, Exit::Busy));
         assert_eq!(ended(Refusing(ErrorKind::Missing)), (Health::Bad, Exit::Busy));
         assert_eq!(ended(Refusing(ErrorKind::Denied)), (Health::Bad, Exit::Failure));
+        assert_eq!(ended(Refusing(ErrorKind::Invalid)), (Health::Bad, Exit::Usage));
     }
 }
