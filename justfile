@@ -23,7 +23,7 @@ fuzz seconds="60":
     cargo +nightly fuzz run frame fuzz/found/frame fuzz/corpus/frame -- -max_total_time={{ seconds }} -max_len=65536
 
 # What longshore costs beside the sum of its parts, as ratios. Minutes; a busy machine blurs it. `just bench -- s3`, or `library` or
-# `command`, for one part; that of S3 needs a server: scripts/servers/with-s3.sh ceph-rgw just bench -- s3
+# `command`, for one part; that of S3 needs a server: DEVICE_GIB=8 scripts/servers/with-s3.sh ceph-rgw just bench -- s3
 bench *arguments:
     cargo build --release -p longshore-cli -p longshore-bench
     cargo run --release -p longshore-bench -- {{ arguments }}

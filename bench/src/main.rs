@@ -4,8 +4,8 @@
 //! `--check` it exits with 1 if a bar is missed. Both sides run in turns, and the median of the rounds' ratios counts.
 //!
 //! The part `s3` needs a server, which the environment names as for the adapter's tests (`LONGSHORE_S3`, `AWS_ENDPOINT` and so on):
-//! `scripts/servers/with-s3.sh ceph-rgw just bench -- s3` starts one and stops it. Without a server that part is left out. It takes
-//! 4 GiB of memory here and 2 GiB at the server.
+//! `DEVICE_GIB=8 scripts/servers/with-s3.sh ceph-rgw just bench -- s3` starts one and stops it. Without a server that part is left out. It takes
+//! 4 GiB of memory here, and at the server up to 4 GiB of objects.
 
 mod bucket;
 mod folder;
