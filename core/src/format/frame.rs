@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 
 use super::FORMAT_VERSION;
 use super::contexts;
+use super::dense;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::Hash;
 use crate::sabotage::{Mistake, on};
@@ -227,6 +228,11 @@ pub(super) struct Packer {
 impl Packer {
     pub(super) fn write(&mut self, mut body: &[u8]) -> Result<()> {
         self.raw_len += body.len() as u64;
+        if dense::is_dense(body).map_err(internal)? {
+            self.flush()?;
+            dense::pack(body, &mut self.packed);
+            return Ok(());
+        }
         while self.piece.len() + body.len() >= PIECE {
             let (now, later) = body.split_at(PIECE - self.piece.len());
             self.piece.extend_from_slice(now);

@@ -1,8 +1,10 @@
 //! The log: entries are read side by side, staged, prepared and created once.
 
+use std::pin::pin;
+
 use bytes::Bytes;
-use futures::future::try_join;
-use futures::stream::{self, Fuse, StreamExt, TryStreamExt};
+use futures::future::{BoxFuture, Either, FutureExt, select, try_join};
+use futures::stream::{self, Fuse, FuturesUnordered, StreamExt, TryStreamExt};
 
 use super::StoredServer;
 use super::records::{self, Fate};
@@ -107,43 +109,82 @@ pub(super) async fn segment(wire: &Wire, layout: &Layout, segment: &SegmentRef) 
 /// Compression runs off the async threads while the next changes are fetched.
 pub(super) async fn stage(wire: &Wire, layout: &Layout, checkpoint: u64, changes: ChangeStream<'_>) -> Result<Staged> {
     let mut changes = changes.fuse();
-    let mut segments = Vec::new();
-    let mut uploads = stream::FuturesOrdered::new();
     let claims = wire.capabilities();
     let (at_once, limit) = (UPLOADS.min(claims.parallelism.max(1)), claims.max_object);
+    let mut uploads = Uploads { wire, at_once, under_way: FuturesUnordered::new(), begun: 0, done: Vec::new() };
     let mut too_large = Vec::new();
     let mut batcher = Batcher::new(limit);
     let mut chunk = next_chunk(&mut changes).await?;
     while !chunk.is_empty() {
         let packing = async { compute(wire.runtime(), move || pack(batcher, chunk, limit)).await? };
-        let (packed, next) = try_join(packing, next_chunk(&mut changes)).await?;
+        let (packed, next) = uploads.beside(try_join(packing, next_chunk(&mut changes))).await?;
         (batcher, chunk) = (packed.open, next);
         for full in packed.full {
-            while uploads.len() >= at_once {
-                segments.extend(uploads.try_next().await?);
-            }
-            match fitting(seal(wire, layout, checkpoint, full).await?, limit) {
-                Ok(segment) => uploads.push_back(upload(wire, segment)),
+            let sealed = uploads.beside(seal(wire, layout, checkpoint, full)).await?;
+            match fitting(sealed, limit) {
+                Ok(segment) => uploads.begin(segment).await?,
                 Err(large) => too_large.push(large?),
             }
         }
     }
-    if segments.is_empty()
-        && uploads.is_empty()
+    if uploads.begun == 0
         && let Some(inline) = batcher.take_inline()?
     {
         return Ok(Staged { checkpoint, content: Content::Changes(inline), too_large });
     }
     if !batcher.is_empty() {
-        while uploads.len() >= at_once {
-            segments.extend(uploads.try_next().await?);
+        let sealed = uploads.beside(seal(wire, layout, checkpoint, batcher)).await?;
+        uploads.begin(sealed).await?;
+    }
+    Ok(Staged { checkpoint, content: Content::Segments(uploads.end().await?), too_large })
+}
+
+/// Segments on their way up. They stand still unless somebody waits for one of them.
+struct Uploads<'w> {
+    wire: &'w Wire,
+    at_once: usize,
+    under_way: FuturesUnordered<BoxFuture<'w, Result<(usize, SegmentRef)>>>,
+    begun: usize,
+    /// With their places among all.
+    done: Vec<(usize, SegmentRef)>,
+}
+
+impl Uploads<'_> {
+    /// Does this work while the uploads go on.
+    async fn beside<T>(&mut self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let mut work = pin!(work);
+        while !self.under_way.is_empty() {
+            match select(work.as_mut(), self.under_way.try_next()).await {
+                Either::Left((done, _)) => return done,
+                Either::Right((uploaded, _)) => self.done.extend(uploaded?),
+            }
         }
-        uploads.push_back(upload(wire, seal(wire, layout, checkpoint, batcher).await?));
+        work.await
     }
-    while let Some(segment) = uploads.try_next().await? {
-        segments.push(segment);
+
+    /// Begins one as soon as few enough are under way.
+    async fn begin(&mut self, segment: SealedSegment) -> Result<()> {
+        while self.under_way.len() >= self.at_once {
+            self.done.extend(self.under_way.try_next().await?);
+        }
+        let (wire, place) = (self.wire, self.begun);
+        self.begun += 1;
+        let upload = async move {
+            wire.put(&segment.key, &segment.parts).await?;
+            Ok((place, segment.reference))
+        };
+        self.under_way.push(upload.boxed());
+        Ok(())
     }
-    Ok(Staged { checkpoint, content: Content::Segments(segments), too_large })
+
+    /// Waits for all; they are in the order in which they began.
+    async fn end(mut self) -> Result<Vec<SegmentRef>> {
+        while let Some(uploaded) = self.under_way.try_next().await? {
+            self.done.push(uploaded);
+        }
+        self.done.sort_unstable_by_key(|(place, _)| *place);
+        Ok(self.done.into_iter().map(|(_, segment)| segment).collect())
+    }
 }
 
 /// The segment, if the storage takes it. One that is too large holds one document only.
@@ -195,11 +236,6 @@ fn pack(mut open: Batcher, chunk: Vec<Change>, limit: u64) -> Result<Packed> {
 async fn seal(wire: &Wire, layout: &Layout, checkpoint: u64, batcher: Batcher) -> Result<SealedSegment> {
     let key = layout.segment(checkpoint, new_nonce(wire.runtime())?)?;
     compute(wire.runtime(), move || batcher.seal(key)).await?
-}
-
-async fn upload(wire: &Wire, segment: SealedSegment) -> Result<SegmentRef> {
-    wire.put(&segment.key, &segment.parts).await?;
-    Ok(segment.reference)
 }
 
 pub(super) fn prepare(wire: &Wire, layout: &Layout, after: &Tip, author: &Author, staged: &Staged) -> Result<Prepared> {
