@@ -214,7 +214,7 @@ mod tests {
     #[test]
     fn a_head_without_end_takes_little_memory() {
         let mut messages = Messages::default();
-        assert_eq!(messages.take(&[b'a'; 3 * MOST]), (3 * MOST, Seen::Nothing));
+        assert_eq!(messages.take(&vec![b'a'; 3 * MOST]), (3 * MOST, Seen::Nothing));
         assert!(messages.text.len() <= MOST);
     }
 }
