@@ -22,7 +22,15 @@ fuzz seconds="60":
     mkdir -p fuzz/found/frame
     cargo +nightly fuzz run frame fuzz/found/frame fuzz/corpus/frame -- -max_total_time={{ seconds }} -max_len=65536
 
-# What longshore costs beside the sum of its parts, as ratios. Minutes; a busy machine blurs it.
-bench:
+# Two real servers that cannot be trusted are refused: one lets several win a race, one knows no conditions. Needs them installed
+# (`scripts/servers/s3s-fs.sh install`, `scripts/servers/garage.sh install`: minutes each).
+hostile:
+    cargo build -p longshore-s3 --example hostile
+    scripts/servers/with-s3.sh s3s-fs cargo run --quiet -p longshore-s3 --example hostile -- 20 19
+    scripts/servers/with-s3.sh garage cargo run --quiet -p longshore-s3 --example hostile -- 20 20
+
+# What longshore costs beside the sum of its parts, as ratios. Minutes; a busy machine blurs it. `just bench -- s3`, or `library` or
+# `command`, for one part; that of S3 needs a server: DEVICE_GIB=8 scripts/servers/with-s3.sh ceph-rgw just bench -- s3
+bench *arguments:
     cargo build --release -p longshore-cli -p longshore-bench
-    cargo run --release -p longshore-bench
+    cargo run --release -p longshore-bench -- {{ arguments }}

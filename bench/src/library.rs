@@ -21,7 +21,7 @@ fn client(replica: &Path, store: &Path) -> (Arc<SqliteReplica>, Client) {
     (replica.clone(), Client::builder(server, replica).build())
 }
 
-fn tokio() -> &'static Runtime {
+pub(crate) fn tokio() -> &'static Runtime {
     static TOKIO: std::sync::OnceLock<Runtime> = std::sync::OnceLock::new();
     TOKIO.get_or_init(|| Runtime::new().expect("a runtime"))
 }
@@ -75,7 +75,7 @@ fn first_sync_parts(object: &Path, len: usize, documents: &[Document]) -> f64 {
 }
 
 /// The most memory this process ever had, in MiB; none where the system does not tell.
-fn peak_memory() -> Option<f64> {
+pub(crate) fn peak_memory() -> Option<f64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kib: f64 = line.split_whitespace().next()?.parse().ok()?;

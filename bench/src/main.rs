@@ -1,8 +1,13 @@
 //! Measures longshore beside the sum of its parts, both sides in one run, as ratios.
 //!
-//! `cargo run --release -p longshore-bench` prints a table; with `-- library` or `-- command` only that half of it. With
+//! `cargo run --release -p longshore-bench` prints a table; with `-- library`, `-- command` or `-- s3` only that part of it. With
 //! `--check` it exits with 1 if a bar is missed. Both sides run in turns, and the median of the rounds' ratios counts.
+//!
+//! The part `s3` needs a server, which the environment names as for the adapter's tests (`LONGSHORE_S3`, `AWS_ENDPOINT` and so on):
+//! `DEVICE_GIB=8 scripts/servers/with-s3.sh ceph-rgw just bench -- s3` starts one and stops it. Without a server that part is left out. It takes
+//! 4 GiB of memory here, and at the server up to 4 GiB of objects.
 
+mod bucket;
 mod folder;
 mod library;
 mod parts;
@@ -11,7 +16,11 @@ mod set;
 
 use std::process::ExitCode;
 
+use bucket::Bucket;
 use set::median;
+
+/// Bytes of a mebibyte.
+const MIB: usize = 1 << 20;
 
 /// One line of the table.
 struct Line {
@@ -37,19 +46,34 @@ impl Line {
 }
 
 fn main() -> ExitCode {
-    if std::env::args().nth(1).as_deref() == Some("memory") {
-        library::memory_of_one_run();
-        set::clean_up();
-        return ExitCode::SUCCESS;
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let part = arguments.iter().map(String::as_str).find(|argument| !argument.starts_with("--"));
+    let server = Bucket::from_environment();
+    match (arguments.iter().map(String::as_str).collect::<Vec<_>>()[..].as_ref(), &server) {
+        (["memory"], _) => {
+            library::memory_of_one_run();
+            set::clean_up();
+            return ExitCode::SUCCESS;
+        }
+        (["s3-memory", way, place], Some(server)) => {
+            bucket::memory_of_one_run(server, way, place);
+            return ExitCode::SUCCESS;
+        }
+        _ => {}
     }
-    let half = std::env::args().nth(1);
-    let wanted = |name: &str| half.as_deref().is_none_or(|half| half == name || half == "--check");
+    let wanted = |name: &str| part.is_none_or(|part| part == name);
     let mut lines = Vec::new();
     if wanted("library") {
         lines.extend(library::measure());
     }
     if wanted("command") {
         lines.extend(folder::measure());
+    }
+    if wanted("s3") {
+        match &server {
+            Some(server) => lines.extend(bucket::measure(server)),
+            None => eprintln!("no S3 server, so nothing of it is measured: {}", bucket::HOW),
+        }
     }
     set::clean_up();
     println!("| what | longshore | parts | value | bar |\n| --- | ---: | ---: | ---: | ---: |");
@@ -59,6 +83,6 @@ fn main() -> ExitCode {
     }
     let missed = lines.iter().filter(|line| line.value > line.bar).count();
     println!("\n{} bars, {missed} missed", lines.len());
-    let check = std::env::args().any(|argument| argument == "--check");
+    let check = arguments.iter().any(|argument| argument == "--check");
     if check && missed > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }

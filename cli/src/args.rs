@@ -40,6 +40,7 @@ pub(crate) enum Command {
     /// Watch two folders sync, survive a kill and meet in a conflict, in a temporary place.
     Demo(Demo),
     /// Ask whether a store can hold your data safely: an answer in seconds.
+    #[command(after_help = "`--json` is a switch here. The `--json` of `longshore conformance` takes a FILE.")]
     Doctor(Doctor),
     /// Run the conformance suite against a store, in a scratch place of it, and print a table.
     Conformance(Conformance),
@@ -201,7 +202,8 @@ pub(crate) struct Doctor {
 pub(crate) struct Conformance {
     /// The store's address. Everything happens in a scratch place of it, which is removed again.
     pub(crate) url: String,
-    /// Write the outcome as JSON to this file; `-` for standard output, in place of the table.
+    /// Write the outcome as JSON to this file; `-` for standard output, in place of the table. Unlike the `--json` of other
+    /// commands this is no switch: it takes a FILE.
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
     /// Write the outcome to this file as CI servers read it, in the XML of `JUnit`.

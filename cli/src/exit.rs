@@ -92,6 +92,14 @@ impl Failure {
         Self::new(exit_of(error.kind()), address::of_object(url, key), what)
     }
 
+    /// With more to do about it, if there is more.
+    pub(crate) fn with_advice(mut self, advice: Option<String>) -> Self {
+        if let Some(advice) = advice {
+            self.line = one_line(&format!("{}; {advice}", self.line));
+        }
+        self
+    }
+
     /// With fields to print beside it as JSON.
     pub(crate) fn with_details(self, details: serde_json::Value) -> Self {
         Self { details, ..self }

@@ -45,8 +45,43 @@ fn main() -> ExitCode {
     ExitCode::from(exit as u8)
 }
 
+/// `conformance` writes its outcome to a file, where the other commands have a switch: the file is easily forgotten.
+fn lacks_file(error: &clap::Error) -> Option<Failure> {
+    use clap::error::{ContextKind, ContextValue, ErrorKind};
+    let arguments: Vec<String> = std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect();
+    if !arguments.iter().any(|argument| argument == "conformance") {
+        return None;
+    }
+    let taken_for_file = |option: &str| {
+        let mut after = arguments.iter().skip_while(|argument| *argument != option);
+        after.nth(1).filter(|file| file.contains("://"))
+    };
+    let option = match error.kind() {
+        ErrorKind::InvalidValue => match (error.get(ContextKind::InvalidArg), error.get(ContextKind::InvalidValue)) {
+            (Some(ContextValue::String(option)), Some(ContextValue::String(value))) if value.is_empty() => {
+                option.as_str()
+            }
+            _ => return None,
+        },
+        ErrorKind::MissingRequiredArgument => {
+            ["--json", "--junit"].into_iter().find(|it| taken_for_file(it).is_some())?
+        }
+        _ => return None,
+    };
+    let (option, standard) = match option.split(' ').next()? {
+        "--json" => ("--json", ", or `--json -` for standard output"),
+        "--junit" => ("--junit", ""),
+        _ => return None,
+    };
+    Some(Failure::new(Exit::Usage, option, format!("FILE is missing; write `{option} FILE`{standard}")))
+}
+
 /// Ends as Clap would, which prints the help that was asked for as well; a script that wants JSON gets the failure as such.
 fn misused(error: &clap::Error) -> ! {
+    if let Some(failure) = lacks_file(error) {
+        eprintln!("longshore: {failure}");
+        std::process::exit(i32::from(failure.exit as u8));
+    }
     let json = std::env::args_os().take_while(|argument| argument != "--").any(|argument| argument == "--json");
     if json && error.use_stderr() {
         // What follows on the first paragraph is advice for people.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use longshore::{Error, ErrorKind, Folder, Result, Runtime as _, Storage, TokioRuntime};
 use longshore_conformance::doctor::Finding;
+use longshore_conformance::litter;
 
 use crate::exit::Failure;
 
@@ -34,6 +35,17 @@ pub(crate) trait Kind: Send + Sync {
 
     /// What to do about an error, where more can be said than of any store. It stands in a message, so it holds no secret.
     fn next_step(&self, _error: &Error) -> Option<String> {
+        None
+    }
+
+    /// How to make the place of a new store, where an error says that it is not there. Not for a store that is known: an empty place
+    /// would hide that it is gone.
+    fn creation(&self, _error: &Error) -> Option<String> {
+        None
+    }
+
+    /// The command that removes these scratch places.
+    fn removal(&self, _names: &[String]) -> Option<String> {
         None
     }
 
@@ -70,10 +82,31 @@ pub(crate) async fn open(kind: Arc<dyn Kind>) -> Result<Arc<dyn Storage>> {
 
 /// A client of the store at this address, which has answered once: an address may be well formed, and yet lead nowhere.
 pub(crate) async fn reach(url: &str) -> crate::exit::Result<Arc<dyn Storage>> {
-    let failed = |error: Error| Failure::of_store(&error, url, ToOwned::to_owned);
+    let failed = |error: Error| unreached(&error, url);
     let storage = open(of(url)).await.map_err(failed)?;
     storage.list(&Folder::ROOT, None).await.map_err(failed)?;
     Ok(storage)
+}
+
+/// A failure to reach a store that nobody here knows yet.
+pub(crate) fn unreached(error: &Error, url: &str) -> Failure {
+    Failure::of_store(error, url, ToOwned::to_owned).with_advice(of(url).creation(error))
+}
+
+/// What runs that were killed long ago have left in the store, in one line; nothing if there is none, or if it cannot be listed.
+pub(crate) async fn left_behind(kind: &dyn Kind, storage: &dyn Storage) -> Option<String> {
+    let names = storage.list(&Folder::ROOT, None).await.ok()?.value.names;
+    let names = litter::abandoned(&names, TokioRuntime.wall());
+    let which = match &names[..] {
+        [] => return None,
+        [_] => "a scratch place".to_owned(),
+        _ => format!("{} scratch places", names.len()),
+    };
+    let remove = match kind.removal(&names) {
+        Some(command) => format!("remove it with: {command}"),
+        None => format!("remove by hand what lies under {}", names.join(", ")),
+    };
+    Some(format!("{which} of doctor or conformance, begun more than an hour ago; if no such run goes on, {remove}"))
 }
 
 /// What no other name ends with.

@@ -112,3 +112,75 @@ fn conformance_prints_json_in_place_of_the_table() {
     assert_eq!((ended.code, report["error"]["kind"].as_str()), (Some(1), Some("failure")), "{report}");
     assert!(!report["cases"].as_array().unwrap().is_empty());
 }
+
+/// `doctor --json` is a switch; here the file is easily forgotten.
+#[test]
+fn conformance_says_that_the_file_for_json_is_missing() {
+    let place = Place::new();
+    fs::create_dir_all(place.path("store")).unwrap();
+    let url = place.url();
+    for arguments in [
+        &["conformance", &url, "--json"][..],
+        &["conformance", &url, "--json", "--quick"],
+        &["conformance", "--json", &url],
+    ] {
+        let ended: Ended = longshore().args(arguments).output().unwrap().into();
+        assert_eq!((ended.err.lines().count(), ended.out.as_str()), (1, ""), "{arguments:?}");
+        let line = ended.fails(2);
+        assert!(line.contains("--json: FILE is missing") && line.contains("`--json -` for standard output"), "{line}");
+    }
+    let ended: Ended = longshore().args(["conformance", &url, "--junit"]).output().unwrap().into();
+    assert!(ended.fails(2).contains("--junit: FILE is missing"));
+    let only = ["--quick", "--only", "storage::root::", "--json", "-"];
+    assert!(on_store(&place, "conformance", &only).ok().json()["cases"].is_array());
+    for (command, said) in [("doctor", "is a switch here"), ("conformance", "it takes a FILE")] {
+        let help: Ended = longshore().args([command, "--help"]).output().unwrap().into();
+        let help = help.ok().out.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(help.contains(said), "{help}");
+    }
+}
+
+/// Whether the folder is mistyped or was never made, only its user knows.
+#[test]
+fn a_missing_folder_may_be_created() {
+    let place = Place::new();
+    let create = format!("or, for a new store, create it: mkdir -p {}", place.path("store").display());
+    for command in ["doctor", "conformance"] {
+        let ended: Ended = longshore().args([command, &place.url()]).output().unwrap().into();
+        let line = ended.fails(6);
+        assert!(line.contains("mount or restore it") && line.trim_end().ends_with(&create), "{line}");
+    }
+    // Of a store that was there, an empty folder in its place is no help.
+    let place = Place::with(&["one"]);
+    fs::remove_dir_all(place.path("store")).unwrap();
+    assert!(!place.run("sync", "one", &[]).err.contains("mkdir"));
+}
+
+/// What a killed run leaves is told by the next, however that one ends, and stays: only its user knows that nothing runs there.
+#[test]
+fn what_a_killed_run_left_is_told_with_the_command_that_removes_it() {
+    let place = Place::new();
+    let long_ago = ["conformance-00000000001-0123456789abcdef", "doctor-00000000001-0123456789abcdef"];
+    let running = longshore_conformance::litter::scratch("doctor").unwrap();
+    for name in long_ago.iter().copied().chain([running.as_str(), "doctor-notes"]) {
+        place.write(&format!("store/{name}/segments/0/x"), "x");
+    }
+    let path = |name: &str| place.path("store").join(name).display().to_string();
+    let command = format!("rm -r {} {}", path(long_ago[0]), path(long_ago[1]));
+
+    let answer = on_store(&place, "doctor", &["--json"]).ok().json();
+    let left: Vec<&Value> =
+        answer["findings"].as_array().unwrap().iter().filter(|finding| finding["topic"] == "left behind").collect();
+    assert!(matches!(left[..], [note] if note["health"] == "note"), "{answer}");
+    let text = left[0]["text"].as_str().unwrap();
+    assert!(text.contains("2 scratch places") && text.contains(&command), "{text}");
+    assert!(!text.contains(&running) && !text.contains("doctor-notes"), "{text}");
+
+    let suite = on_store(&place, "conformance", &["--quick", "--only", "storage::root::"]).ok();
+    assert_eq!(suite.err.lines().filter(|line| line.contains(&command)).count(), 1, "{}", suite.err);
+    assert!(place.path("store").join(long_ago[0]).exists());
+
+    fs::remove_dir_all(place.path("store").join(long_ago[0])).unwrap();
+    fs::remove_dir_all(place.path("store").join(long_ago[1])).unwrap();
+    assert!(!on_store(&place, "doctor", &[]).ok().out.contains("left behind"));
+}

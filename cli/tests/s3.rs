@@ -26,7 +26,11 @@ impl Shore {
     }
 
     fn of(kind: Kind) -> Self {
-        Self { place: Place::new(), server: Double::start(kind).unwrap() }
+        Self::at(Double::start(kind).unwrap())
+    }
+
+    fn at(server: Double) -> Self {
+        Self { place: Place::new(), server }
     }
 
     /// Two devices in step, with three files.
@@ -278,6 +282,95 @@ fn an_endpoint_where_nobody_listens_is_an_error() {
     shore.settle();
 }
 
+/// Every request is refused so, until it is not.
+fn refused_by_the_server(status: u16, code: &str, ends: i32, said: &[&str]) {
+    let shore = Shore::settled();
+    shore.server.fail_all(status, code);
+    refused(&shore, |_| (), ends, said);
+    shore.server.fail_none();
+    shore.settle();
+    assert_eq!(shore.place.read("two/new.txt").unwrap(), "new");
+}
+
+#[test]
+fn an_expired_session_token_is_an_error() {
+    let said = ["s3://test/notes", "the session token has expired; get new credentials"];
+    refused_by_the_server(400, "ExpiredToken", 1, &said);
+}
+
+#[test]
+fn a_clock_that_is_far_off_is_an_error() {
+    let said = ["s3://test/notes", "this machine's clock is too far from the server's", "set it right"];
+    refused_by_the_server(403, "RequestTimeTooSkewed", 1, &said);
+}
+
+#[test]
+fn a_bucket_in_another_region_is_an_error_that_names_it() {
+    let said = ["s3://test/notes", "the bucket lies in another region; set the region to eu-west-3"];
+    refused_by_the_server(301, "PermanentRedirect", 2, &said);
+}
+
+#[test]
+fn a_key_that_may_do_nothing_is_an_error() {
+    let said =
+        ["s3://test/notes", "the credentials do not allow it; reading, writing, listing and deleting are needed"];
+    refused_by_the_server(403, "AccessDenied", 1, &said);
+}
+
+#[test]
+fn a_key_that_may_only_read_is_an_error_where_something_is_written() {
+    let shore = Shore::settled();
+    shore.server.fail_writes(403, "AccessDenied");
+    shore.place.write("one/new.txt", "new");
+    let allowed = "the credentials do not allow it; reading, writing, listing and deleting are needed";
+    for (refused, at) in [
+        (shore.sync("one"), "s3://test/notes/domains/main/"),
+        (ended(&mut shore.init_at(&url("new"), "three", &[])), "s3://test/new/"),
+    ] {
+        let line = refused.fails(1);
+        assert!(line.contains(at) && line.contains(allowed), "{line}");
+    }
+    let doctor = ended(shore.longshore().args(["doctor", &url("notes")]));
+    assert_eq!(doctor.code, Some(1), "{} {}", doctor.out, doctor.err);
+    assert!(doctor.out.contains("nothing can be written here"), "{}", doctor.out);
+    // Who only reads goes on.
+    shore.sync("two").ok();
+    ended(&mut shore.init_at(&url("notes"), "reader", &["--join"])).ok();
+    shore.sync("reader").ok();
+    shore.place.equal("two", "reader");
+    shore.server.take_writes();
+    shore.settle();
+    assert_eq!(shore.place.read("two/new.txt").unwrap(), "new");
+}
+
+#[test]
+fn a_certificate_of_our_own_is_an_error_until_its_authority_is_given() {
+    let shore = Shore::at(Double::start_with_tls(Kind::Sound).unwrap());
+    let line = shore.init("one", &[]).fails(6);
+    assert!(line.contains("s3://test/notes/") && line.contains("the server's certificate is not trusted"), "{line}");
+    assert!(line.contains("give its CA certificate, in an address as ca=FILE"), "{line}");
+    assert_eq!(ended(shore.longshore().args(["doctor", &url("notes")])).code, Some(6));
+    assert_eq!(shore.server.keys(), [""; 0]);
+    // What the line says helps.
+    shore.place.write("authority.pem", Double::AUTHORITY);
+    let address = format!("{}?ca={}", url("notes"), shore.place.path("authority.pem").display());
+    ended(&mut shore.init_at(&address, "one", &[])).ok();
+    shore.place.write("one/a.txt", "a");
+    shore.sync("one").ok();
+    assert!(!shore.server.keys().is_empty());
+}
+
+#[test]
+fn https_to_a_port_for_plain_text_is_an_error() {
+    let shore = Shore::settled();
+    let encrypted = |command: &mut Command| {
+        command.env("AWS_ENDPOINT", shore.server.endpoint().replace("http:", "https:"));
+    };
+    let said = ["s3://test/notes", "no TLS connection; is this an http address, or a port for plain text?"];
+    refused(&shore, encrypted, 6, &said);
+    shore.settle();
+}
+
 #[test]
 fn an_endpoint_without_tls_has_to_be_asked_for() {
     let shore = Shore::settled();
@@ -341,4 +434,41 @@ fn a_bucket_deleted_in_the_middle_of_a_sync_is_an_error_and_loses_no_file() {
         assert_eq!(shore.place.files("two").len(), 4);
     }
     assert!(cut >= 3, "only {cut} requests");
+}
+
+/// What this machine's metadata service answers to every request: a status, and nothing more.
+fn metadata_service(status: &'static str) -> String {
+    use std::io::{Read as _, Write as _};
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let serve = move || {
+        for mut stream in listener.incoming().flatten() {
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = write!(stream, "HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        }
+    };
+    std::thread::Builder::new().spawn(serve).unwrap();
+    address
+}
+
+/// Nobody set a key, and the metadata service that is asked then knows nothing of any: its words would mislead.
+#[test]
+fn without_any_credentials_the_variables_are_named() {
+    let shore = Shore::settled();
+    // Nothing listens there any more.
+    let gone = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap();
+    let places = [
+        (metadata_service("403 Forbidden"), "answered 403"),
+        (metadata_service("404 Not Found"), "answered 404"),
+        (metadata_service("200 OK"), "answered 200"),
+        (format!("http://{gone}"), "no metadata service answers here"),
+    ];
+    for (place, why) in &places {
+        let alter = |command: &mut Command| {
+            command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
+            command.env("AWS_METADATA_ENDPOINT", place);
+        };
+        let said = ["no credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY", "instance role", why];
+        refused(&shore, alter, 1, &said);
+    }
 }

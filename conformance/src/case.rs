@@ -145,6 +145,9 @@ pub enum Need {
     Waits,
     /// A server that can be killed ([`Harness::killable`](crate::Harness::killable)). No other case runs beside one that needs it.
     Killable,
+    /// A server of several parts, of which one can be killed ([`Harness::killable_part`](crate::Harness::killable_part)). No other
+    /// case runs beside one that needs it.
+    KillablePart,
     /// An opener of clients that reach the server through a proxy
     #[cfg_attr(feature = "network", doc = "([`Harness::over_network`](crate::Harness::over_network)).")]
     #[cfg_attr(not(feature = "network"), doc = "(`Harness::over_network`, with the feature `network`).")]
@@ -240,6 +243,11 @@ impl Case {
     pub(crate) const fn mandatory_from(mut self, major: u16, minor: u16) -> Self {
         self.mandatory_from = (major, minor);
         self
+    }
+
+    /// Whether it kills the server, or a part of it.
+    pub(crate) fn kills(&self) -> bool {
+        self.needs.iter().any(|need| matches!(need, Need::Killable | Need::KillablePart))
     }
 
     /// Its name.

@@ -14,6 +14,7 @@ use crate::clock::VirtualClock;
 use crate::harness::{Harness, Scratch, Site, Subject};
 use crate::pace::Pace;
 use crate::place::Prefixed;
+use crate::release::Releases;
 use crate::verdict::Failure;
 
 /// The most bytes that a case reads of one object.
@@ -36,6 +37,8 @@ pub(crate) struct Context {
     pub(crate) pace: Arc<Pace>,
     /// The stores that this case opened, of a harness that opens servers.
     pub(crate) opened: Arc<Mutex<BTreeSet<String>>>,
+    /// Whose clients panicked when they were dropped.
+    pub(crate) releases: Releases,
     /// Where clients find the server, if not at its own address.
     #[cfg(feature = "network")]
     pub(crate) via: Option<std::net::SocketAddr>,
@@ -84,16 +87,32 @@ impl Context {
         Ok(Arc::new(Prefixed::new(self.outer().await?, self.prefix()?)))
     }
 
+    /// So many bytes, or as many as a document may have that the storage takes however badly it compresses.
+    pub(crate) async fn fitting(&self, len: usize) -> Result<usize, Failure> {
+        /// For what stands around a body, and for what compression adds to it.
+        const AROUND: u64 = 64 << 10;
+        if let Subject::Server(_) = &self.harness.subject {
+            return Ok(len);
+        }
+        let most = self.storage().await?.capabilities().max_object.saturating_sub(AROUND);
+        Ok(len.min(usize::try_from(most).unwrap_or(usize::MAX)))
+    }
+
     /// The store itself, without a prefix.
     pub(crate) async fn outer(&self) -> Result<Arc<dyn Storage>, Failure> {
         #[cfg(feature = "network")]
         if let (Some(proxy), Some(network)) = (self.via, &self.harness.network) {
-            return Ok(self.pace.storage((network.open)(self.scratch.clone(), proxy).await?));
+            return Ok(self.turns((network.open)(self.scratch.clone(), proxy).await?));
         }
         match &self.harness.subject {
-            Subject::Storage(open) => Ok(self.pace.storage(open(self.scratch.clone()).await?)),
+            Subject::Storage(open) => Ok(self.turns(open(self.scratch.clone()).await?)),
             Subject::Server(_) => Err(Failure::ignored("the adapter is a server, with no storage to look at")),
         }
+    }
+
+    /// A client that the adapter opened, whose calls wait for their turn.
+    pub(crate) fn turns(&self, client: Arc<dyn Storage>) -> Arc<dyn Storage> {
+        self.pace.storage(client, &self.releases)
     }
 
     pub(crate) fn prefix(&self) -> Result<Folder, Failure> {
@@ -115,7 +134,7 @@ impl Context {
             let store = format!("{}-{:06}", self.root, self.slot);
             self.opened.lock().unwrap_or_else(PoisonError::into_inner).insert(store.clone());
             let site = Site { scratch: self.scratch.clone(), store, domain: domain.clone(), runtime };
-            return Ok(self.pace.server(open(site).await?));
+            return Ok(self.pace.server(open(site).await?, &self.releases));
         }
         Ok(Arc::new(StoredServer::new(self.storage().await?, runtime, domain)?))
     }

@@ -25,6 +25,7 @@ use crate::faults::{self, Call, Fault, FaultServer, FaultStorage, Plan, When};
 use crate::harness::{Harness, Scratch, Subject};
 use crate::pace::Pace;
 use crate::platform;
+use crate::release::Releases;
 use crate::verdict::Failure;
 use mortal::Mortal;
 pub(crate) use race::{WON, body, prize};
@@ -132,6 +133,7 @@ impl Order {
             clock: VirtualClock::new(),
             pace: Pace::new(harness.rate, Arc::new(TokioRuntime)),
             opened: Arc::default(),
+            releases: Releases::default(),
             #[cfg(feature = "network")]
             via: None,
         })

@@ -12,9 +12,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use longshore_core::{ErrorKind, Folder, Nonce, Result, Runtime as _, Storage, TokioRuntime};
+use longshore_core::{ErrorKind, Folder, Result, Storage};
 
 use self::patient::Patient;
+use crate::litter;
 
 /// Together these are under ten seconds, with some left for the caller: the first answer,
 const REACHING: Duration = Duration::from_secs(2);
@@ -100,12 +101,12 @@ pub type Open = dyn Fn() -> BoxFuture<'static, Result<Arc<dyn Storage>>> + Send 
 pub async fn examine(open: &Open) -> Vec<Finding> {
     let first = match tokio::time::timeout(REACHING, reach(open)).await {
         Ok(Ok(first)) => first,
-        Ok(Err(finding)) => return vec![finding],
-        Err(_) => return vec![unanswered()],
+        Ok(Err(finding)) => return and_nothing_more(vec![finding]),
+        Err(_) => return and_nothing_more(vec![unanswered()]),
     };
     let place = match place() {
         Ok(place) => place,
-        Err(error) => return vec![Finding::new("reachable", Health::Bad, error.message())],
+        Err(error) => return and_nothing_more(vec![Finding::new("reachable", Health::Bad, error.message())]),
     };
     let mut findings = vec![Finding::new("reachable", Health::Good, "it answers, and lets us in")];
     let patient = Patient::new(first, place);
@@ -114,8 +115,24 @@ pub async fn examine(open: &Open) -> Vec<Finding> {
         findings.push(checks::cut_off(&findings, ASKING));
     }
     findings.extend(tidy(&patient).await);
-    findings.extend(claims::all(&patient.capabilities()));
+    let claims = claims::all(&patient.capabilities());
+    if checks::is_bad(&findings) {
+        // What the adapter says well of a store that does otherwise, or does nothing, means nothing.
+        findings.extend(claims.into_iter().filter(|claim| claim.health > Health::Note));
+        return and_nothing_more(findings);
+    }
+    findings.extend(claims);
     findings.push(Finding::new("limits of this", Health::Note, checks::LIMITS));
+    findings
+}
+
+/// The findings, and what was left out since it would say nothing after one of them.
+fn and_nothing_more(mut findings: Vec<Finding>) -> Vec<Finding> {
+    let left = checks::left_out(&findings);
+    if !left.is_empty() {
+        let text = format!("{}: after what was found above, this would say nothing", left.join("; "));
+        findings.push(Finding::new("not examined", Health::Note, text));
+    }
     findings
 }
 
@@ -126,7 +143,12 @@ async fn reach(open: &Open) -> Result<Arc<dyn Storage>, Finding> {
         Ok(storage)
     };
     look.await.map_err(|error: longshore_core::Error| {
-        let topic = if error.kind() == ErrorKind::Denied { "credentials" } else { "reachable" };
+        let topic = match error.kind() {
+            ErrorKind::Denied => "credentials",
+            // Only the server knew that it is wrong, such as the region of a bucket.
+            ErrorKind::Invalid => "address",
+            _ => "reachable",
+        };
         Finding::new(topic, health_of(&error), error.message())
     })
 }
@@ -137,9 +159,7 @@ fn health_of(error: &longshore_core::Error) -> Health {
 }
 
 fn place() -> Result<Folder> {
-    let mut nonce = [0; 16];
-    TokioRuntime.random(&mut nonce)?;
-    Folder::new(format!("doctor-{}", Nonce::from_bytes(nonce)))
+    Folder::new(litter::scratch("doctor")?)
 }
 
 fn unanswered() -> Finding {

@@ -10,6 +10,8 @@ use async_trait::async_trait;
 use futures::future::{BoxFuture, FutureExt as _};
 use longshore_core::{DomainName, Result, Runtime, Server, Storage};
 
+use crate::case::Need;
+
 /// A folder of this run for whatever an adapter needs on disk; removed at its end. Every process of a run has the same one.
 #[derive(Clone, Debug)]
 pub struct Scratch(Arc<Path>);
@@ -39,9 +41,9 @@ pub struct Site {
     pub runtime: Arc<dyn Runtime>,
 }
 
-/// How the suite kills the server behind an adapter and starts it again.
+/// How the suite kills the server behind an adapter, or a part of it, and starts it again.
 ///
-/// Only one case does, and no other runs meanwhile: `crash::of_the_server`. A harness is made in every process of a run, so what
+/// Only `crash::of_the_server` and `crash::of_a_part_of_the_server` do, and no other case runs meanwhile. A harness is made in every process of a run, so what
 /// starts the server first is better done outside.
 ///
 /// ```
@@ -134,6 +136,7 @@ pub struct Harness {
     pub(crate) rate: Option<u32>,
     pub(crate) removing: Option<RemoveStore>,
     pub(crate) killable: Option<Arc<dyn Killable>>,
+    pub(crate) killable_part: Option<Arc<dyn Killable>>,
     #[cfg(feature = "network")]
     pub(crate) network: Option<Network>,
 }
@@ -169,6 +172,7 @@ impl Harness {
             rate: None,
             removing: None,
             killable: None,
+            killable_part: None,
             #[cfg(feature = "network")]
             network: None,
         }
@@ -293,6 +297,24 @@ impl Harness {
     pub fn killable(mut self, server: impl Killable) -> Self {
         self.killable = Some(Arc::new(server));
         self
+    }
+
+    /// How one of several parts of the server is killed and started again: a node, a disk with one of the copies, of which the
+    /// others make up for it. Without it `crash::of_a_part_of_the_server` is ignored.
+    ///
+    /// [`Killable::start`] comes back when the part runs. It need not hold again what it missed.
+    pub fn killable_part(mut self, part: impl Killable) -> Self {
+        self.killable_part = Some(Arc::new(part));
+        self
+    }
+
+    /// What a case with this need kills.
+    pub(crate) fn killed_for(&self, need: Need) -> Option<Arc<dyn Killable>> {
+        match need {
+            Need::Killable => self.killable.clone(),
+            Need::KillablePart => self.killable_part.clone(),
+            _ => None,
+        }
     }
 
     /// How to open a client whose requests go to another address than the server's own: there the suite listens, passes them on

@@ -28,6 +28,7 @@
 //! | [`report`] | the outcome as a table, as JSON and as `JUnit` XML |
 //! | [`doctor`] | whether a store can hold data safely, answered in seconds |
 //! | `proxy` | breaks connections on demand, for adapters that speak HTTP (feature `network`) |
+//! | `meter` | counts what goes over the wire, for adapters that speak HTTP (feature `network`) |
 //! | [`litter`] | removes what was written in a scratch place |
 //! | [`faults`] | wrappers whose calls fail as networks, servers and processes do |
 //! | [`simulation`] | random histories of several devices under faults, from a seed, with an oracle |
@@ -35,6 +36,8 @@
 //!
 //! The suite follows semantic versions: a case that is new in a minor release warns until the next one, and fails from then on.
 
+mod around;
+mod aside;
 pub mod case;
 mod cases;
 pub mod clock;
@@ -45,13 +48,17 @@ mod dice;
 pub mod doctor;
 pub mod faults;
 pub mod harness;
+mod health;
 pub mod litter;
+#[cfg(feature = "network")]
+pub mod meter;
 mod pace;
 mod place;
 #[cfg(feature = "crash")]
 mod platform;
 #[cfg(feature = "network")]
 pub mod proxy;
+mod release;
 pub mod report;
 mod runner;
 pub mod simulation;

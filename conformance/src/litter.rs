@@ -1,7 +1,7 @@
 //! Removing what was written in a scratch place, and seeing that nothing stays.
 
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
-use longshore_core::{Error, ErrorKind, Folder, ObjectKey, Storage};
+use longshore_core::{Error, ErrorKind, Folder, ObjectKey, Runtime as _, Storage, TokioRuntime};
 
 use crate::verdict::Failure;
 
@@ -9,6 +9,46 @@ use crate::verdict::Failure;
 const PAGES: usize = 10_000;
 /// Calls at once of a store that bears as many: a case waits for its own cleaning up.
 pub(crate) const AT_ONCE: usize = 16;
+
+/// How long a scratch place counts as in use, in milliseconds: an hour.
+const IN_USE: u64 = 3_600_000;
+/// What the names of scratch places begin with.
+const KINDS: [&str; 2] = ["conformance-", "doctor-"];
+/// Hexadecimal digits of the time in such a name, in milliseconds since 1970, and of the random number behind it.
+const TIME: usize = 11;
+const NUMBER: usize = 16;
+
+/// A name for a new scratch place of this kind, `conformance` or `doctor`: it says when it was made, by this machine's clock.
+///
+/// Errors: `Internal` if this machine has no random numbers.
+pub fn scratch(kind: &str) -> Result<String, Error> {
+    let mut number = [0; 8];
+    TokioRuntime.random(&mut number)?;
+    Ok(format!("{kind}-{:0TIME$x}-{:0NUMBER$x}", TokioRuntime.wall(), u64::from_le_bytes(number)))
+}
+
+/// Those of these names that are scratch places made more than an hour before `now`, in milliseconds since 1970. Their runs were
+/// most likely killed; a full run of the suite may take longer.
+///
+/// ```
+/// use longshore_conformance::litter;
+///
+/// let made = 1_700_000_000_000;
+/// let names = [format!("doctor-{made:011x}-0123456789abcdef"), "domains".to_owned(), "doctor-who".to_owned()];
+/// assert_eq!(litter::abandoned(&names, made + 60_000), [""; 0]);
+/// assert_eq!(litter::abandoned(&names, made + 3_600_001), [names[0].as_str()]);
+/// ```
+pub fn abandoned(names: &[String], now: u64) -> Vec<String> {
+    let old = |name: &&String| made(name).is_some_and(|made| now.saturating_sub(made) > IN_USE);
+    names.iter().filter(old).cloned().collect()
+}
+
+/// When the scratch place of this name was made; none of any other name.
+fn made(name: &str) -> Option<u64> {
+    let (time, number) = KINDS.iter().find_map(|kind| name.strip_prefix(kind))?.split_once('-')?;
+    let is_hex = |text: &str, len| text.len() == len && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    (is_hex(time, TIME) && is_hex(number, NUMBER)).then(|| u64::from_str_radix(time, 16).ok())?
+}
 
 /// Everything in a folder, at any depth.
 pub(crate) async fn objects(storage: &dyn Storage, folder: &Folder) -> Result<Vec<ObjectKey>, Failure> {

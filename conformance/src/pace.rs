@@ -1,14 +1,14 @@
 //! How fast the calls of a run may come, all its clients together; and how many came.
 
-mod server;
-mod storage;
-
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use longshore_core::{Runtime, Server, Storage, Ticks};
 use tokio::sync::watch;
+
+use crate::around::{Around, Wrapped};
+use crate::release::{Last, Releases};
 
 /// The deadlines of cases are meant for stores that bear so many calls a second, and are longer in proportion for slower ones.
 const USUAL: u32 = 200;
@@ -31,14 +31,16 @@ impl Pace {
         Arc::new(Self { runtime, began, rate, next: Mutex::default(), calls: watch::Sender::new(0) })
     }
 
-    /// This storage, whose calls wait for their turn.
-    pub(crate) fn storage(self: &Arc<Self>, inner: Arc<dyn Storage>) -> Arc<dyn Storage> {
-        Arc::new(storage::Paced { inner, pace: Arc::clone(self) })
+    /// This storage, whose calls wait for their turn; how it is dropped is told to `releases`.
+    pub(crate) fn storage(self: &Arc<Self>, inner: Arc<dyn Storage>, releases: &Releases) -> Arc<dyn Storage> {
+        let last = releases.last(&inner, "storage");
+        Arc::new(Wrapped { inner, around: Turns { pace: Arc::clone(self), _last: last } })
     }
 
-    /// This server, whose calls wait for their turn.
-    pub(crate) fn server(self: &Arc<Self>, inner: Arc<dyn Server>) -> Arc<dyn Server> {
-        Arc::new(server::Paced { inner, pace: Arc::clone(self) })
+    /// This server, whose calls wait for their turn; how it is dropped is told to `releases`.
+    pub(crate) fn server(self: &Arc<Self>, inner: Arc<dyn Server>, releases: &Releases) -> Arc<dyn Server> {
+        let last = releases.last(&inner, "server");
+        Arc::new(Wrapped { inner, around: Turns { pace: Arc::clone(self), _last: last } })
     }
 
     /// Comes back when the next call may be made.
@@ -82,6 +84,20 @@ impl Pace {
         let at = now.max(*next);
         *next = at.saturating_add(1_000_000_u64.div_ceil(u64::from(rate)));
         Duration::from_micros(at - now)
+    }
+}
+
+/// Each call of a client waits for its turn. Whoever wraps the client so holds it to the last.
+#[derive(Debug)]
+struct Turns<C: ?Sized> {
+    pace: Arc<Pace>,
+    _last: Last<C>,
+}
+
+impl<C: fmt::Debug + ?Sized + Send + Sync + 'static> Around for Turns<C> {
+    async fn call<T: Send>(&self, call: impl Future<Output = T> + Send) -> T {
+        self.pace.turn().await;
+        call.await
     }
 }
 

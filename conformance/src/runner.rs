@@ -1,21 +1,22 @@
 //! Runs one case: in a thread of its own, in a place of its own, with a deadline, and cleans up after it.
 
-use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::AtomicUsize;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use futures::FutureExt as _;
 use longshore_core::{Capabilities, DomainName, Folder};
 
+use crate::aside;
 use crate::case::{Case, Need, Size};
 use crate::clock::VirtualClock;
 use crate::context::Context;
-use crate::harness::{Harness, RemoveStore, Scratch, Site, Subject};
+use crate::harness::{Harness, Killable, RemoveStore, Scratch, Site, Subject};
+use crate::health::Health;
 use crate::litter;
 use crate::pace::Pace;
+use crate::release::Releases;
 use crate::verdict::{Failure, Verdict};
 
 /// Places of one case: more than any asks for.
@@ -39,8 +40,12 @@ pub(crate) struct Run {
     pub(crate) pace: Arc<Pace>,
     /// Held by every case, and by one that kills the server alone.
     pub(crate) alone: Arc<RwLock<()>>,
+    /// What is known of the store.
+    pub(crate) health: Arc<Health>,
     /// How long cleaning up after a case may take.
     pub(crate) grace: Duration,
+    /// How long the store has to answer when it is asked whether it still does.
+    pub(crate) patience: Duration,
 }
 
 impl Run {
@@ -49,8 +54,7 @@ impl Run {
         if let Some(why) = self.lacks(case) {
             return Verdict::Ignored(why);
         }
-        let deadline = self.pace.stretch(self.size.pick(case.deadline, case.deadline, case.deadline * 10));
-        let failure = match self.in_turn(case, || self.ends(case, deadline, self.context(at))) {
+        let failure = match self.in_turn(case, || self.admitted(case, at)) {
             Ok(()) => return Verdict::Passed,
             Err(failure) => failure,
         };
@@ -59,7 +63,7 @@ impl Run {
 
     /// No case may find the server dead but the one that kills it.
     fn in_turn<T>(&self, case: &Case, run: impl FnOnce() -> T) -> T {
-        if case.needs.contains(&Need::Killable) {
+        if case.kills() {
             let _alone = self.alone.write().unwrap_or_else(PoisonError::into_inner);
             run()
         } else {
@@ -68,15 +72,25 @@ impl Run {
         }
     }
 
+    /// Runs the case if the store is known to answer, and asks it where the case got no answer.
+    fn admitted(&self, case: &Case, at: usize) -> Result<(), Failure> {
+        let answers = || aside::answers(&self.context_for_asking(at), self.patience);
+        self.health.admit(answers)?;
+        let deadline = self.pace.stretch(self.size.pick(case.deadline, case.deadline, case.deadline * 10));
+        self.ends(case, deadline, self.context(at)).map_err(|failure| {
+            if failure.is_silence() { self.health.judge(case.name, failure, answers) } else { failure }
+        })
+    }
+
     /// What came of the case itself and of cleaning up after it: each is told, also where both failed.
     fn ends(&self, case: &Case, deadline: Duration, context: Context) -> Result<(), Failure> {
         let (tell, told) = channel();
-        let (body, grace) = (case.clone(), self.pace.stretch(self.grace));
+        let (body, grace, releases) = (case.clone(), self.pace.stretch(self.grace), context.releases.clone());
         let begin = move || {
             let ran = catch_unwind(AssertUnwindSafe(|| go(&body, &context, deadline, grace, &tell)));
             if let Err(panic) = ran {
                 // Nobody listens any more after the deadline.
-                drop(tell.send(Err(panicked(panic.as_ref()))));
+                drop(tell.send(Err(Failure::panicked(panic.as_ref()))));
             }
         };
         std::thread::Builder::new()
@@ -87,7 +101,9 @@ impl Run {
         // Where even the clock of its runtime stands still, nothing will be cleaned.
         let Some(own) = hear(&told, deadline + slack) else { return Err(hangs(deadline)) };
         // First the case's runtime ends, then the cleaning up.
-        both(own, hear(&told, slack + grace + slack).unwrap_or_else(|| Err(hangs(grace))))
+        let cleaned = hear(&told, slack + grace + slack + slack).unwrap_or_else(|| Err(hangs(grace)));
+        // By now the clients are dropped: those of the case with its runtime, those of the cleaning with its task.
+        beside(left(own, cleaned), releases.ended())
     }
 
     fn context(&self, at: usize) -> Context {
@@ -103,9 +119,15 @@ impl Run {
             clock: VirtualClock::new(),
             pace: Arc::clone(&self.pace),
             opened: Arc::default(),
+            releases: Releases::default(),
             #[cfg(feature = "network")]
             via: None,
         }
+    }
+
+    /// A place that the case itself does not come to.
+    fn context_for_asking(&self, at: usize) -> Context {
+        Context { slot: (at + 1) * PLACES - 1, ..self.context(at) }
     }
 
     /// Why the case cannot be run here.
@@ -126,6 +148,9 @@ impl Run {
                 Some("the harness has no wrong credentials: this store asks for none, or none were given")
             }
             Need::Killable if harness.killable.is_none() => Some("the harness does not say how its server is killed"),
+            Need::KillablePart if harness.killable_part.is_none() => {
+                Some("the harness does not say how a part of its server is killed")
+            }
             Need::Network => self.lacks_network(),
             Need::OtherProcess if !harness.other_process => Some("the store lives in this process only"),
             Need::Waits if harness.real_time && self.size < Size::Full => {
@@ -157,10 +182,12 @@ type Ended = Result<(), Failure>;
 
 /// Tells twice: what came of the case, and then of cleaning up after it.
 fn go(case: &Case, context: &Context, deadline: Duration, grace: Duration, tell: &Sender<Ended>) {
-    let killed = case.needs.contains(&Need::Killable);
+    let killed = case.needs.iter().find_map(|need| context.harness.killed_for(*need));
     on_its_own(within(deadline, (case.run)(context.clone())), grace, tell);
     let context = context.clone();
-    on_its_own(within(grace, async move { clean(&context, killed).await }), grace, tell);
+    // What hangs in it is named before the whole does.
+    let limit = grace + SLACK.min(grace);
+    on_its_own(within(limit, async move { clean(&context, killed.as_deref(), grace).await }), grace, tell);
 }
 
 /// On a runtime of its own, which ends with it: what a case left running, however it ended, must not write beside the cleaning up.
@@ -179,7 +206,7 @@ fn on_its_own(work: impl Future<Output = Ended>, grace: Duration, tell: &Sender<
 async fn within(limit: Duration, work: impl Future<Output = Ended> + Send + 'static) -> Ended {
     match tokio::time::timeout(limit, tokio::spawn(work)).await {
         Ok(Ok(ended)) => ended,
-        Ok(Err(broken)) if broken.is_panic() => Err(panicked(broken.into_panic().as_ref())),
+        Ok(Err(broken)) if broken.is_panic() => Err(Failure::panicked(broken.into_panic().as_ref())),
         Ok(Err(_)) => Err(Failure::new("it was cancelled")),
         Err(_) => Err(hangs(limit)),
     }
@@ -195,14 +222,20 @@ fn hear(told: &Receiver<Ended>, limit: Duration) -> Option<Ended> {
     }
 }
 
-/// A case's own failure comes first; what is wrong with its place is told beside it, unless it is the same.
-fn both(own: Ended, cleaned: Ended) -> Ended {
-    let Err(litter) = cleaned else { return own };
-    let seen = format!("what the case left cannot be removed: {litter}");
-    match own {
-        Err(failure) if failure.seen().contains(litter.seen()) => Err(failure),
-        Err(failure) if !failure.is_ignored() => Err(failure.and(&seen)),
-        _ => Err(Failure::new(seen)),
+/// What is wrong with a case's place, unless its own failure is the same.
+fn left(own: Ended, cleaned: Ended) -> Ended {
+    match (&own, cleaned) {
+        (Err(failure), Err(litter)) if failure.seen().contains(litter.seen()) => own,
+        (_, cleaned) => beside(own, cleaned.map_err(|litter| litter.within("what the case left cannot be removed"))),
+    }
+}
+
+/// A case's own failure comes first; what else is wrong is told beside it.
+fn beside(own: Ended, other: Ended) -> Ended {
+    match (own, other) {
+        (own, Ok(())) => own,
+        (Err(failure), Err(other)) if !failure.is_ignored() => Err(failure.beside(&other)),
+        (_, other) => other,
     }
 }
 
@@ -221,14 +254,17 @@ fn weigh(case: &Case, verdict: Verdict, now: (u16, u16)) -> Verdict {
 }
 
 /// Removes what the case left; first the server starts, if the case may have left it dead.
-async fn clean(context: &Context, killed: bool) -> Result<(), Failure> {
-    if let Some(server) = context.harness.killable.as_ref().filter(|_| killed) {
-        let dead = |error| Failure::new(format!("the harness could not start the server: {error}"));
+async fn clean(context: &Context, killed: Option<&dyn Killable>, grace: Duration) -> Result<(), Failure> {
+    if let Some(server) = killed {
+        let dead = |error| Failure::silence(format!("the harness could not start the server: {error}"));
         server.start().await.map_err(dead)?;
     }
     match (&context.harness.subject, &context.harness.removing) {
-        (Subject::Storage(_), _) => remove_objects(context).await,
-        (Subject::Server(_), Some(remove)) => remove_stores(context, remove).await,
+        (Subject::Storage(_), _) => {
+            let context = context.clone();
+            within(grace, async move { remove_objects(&context).await }).await
+        }
+        (Subject::Server(_), Some(remove)) => remove_stores(context, remove, grace).await,
         (Subject::Server(_), None) => Ok(()),
     }
 }
@@ -243,50 +279,52 @@ async fn remove_objects(context: &Context) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Every store that the case opened is tried; the first trouble is told.
-async fn remove_stores(context: &Context, remove: &RemoveStore) -> Result<(), Failure> {
+/// Every store that the case opened is tried, all within this time; the first trouble is told. A hook that hangs is not called again.
+async fn remove_stores(context: &Context, remove: &RemoveStore, limit: Duration) -> Result<(), Failure> {
     let opened = std::mem::take(&mut *context.opened.lock().unwrap_or_else(PoisonError::into_inner));
-    let mut ended = Ok(());
+    let (end, mut ended) = (tokio::time::Instant::now() + limit, Ok(()));
     for store in opened {
         let (domain, runtime) = (DomainName::default(), context.clock.runtime());
         let site = Site { scratch: context.scratch.clone(), store: store.clone(), domain, runtime };
-        let removed = AssertUnwindSafe(async { remove(site).await }).catch_unwind().await;
-        let told = match removed {
-            Ok(Ok(())) => continue,
-            Ok(Err(error)) => format!("failed: {error}"),
-            Err(panic) => panicked(panic.as_ref()).to_string(),
-        };
-        ended =
-            ended.and(Err(Failure::new(format!("the harness's hook `removing`, called for store {store}, {told}"))));
+        let remove = Arc::clone(remove);
+        let removing = async move { remove(site).await.map_err(|error| Failure::new(format!("failed: {error}"))) };
+        let removed = within(end.saturating_duration_since(tokio::time::Instant::now()), removing).await;
+        let Err(trouble) = removed else { continue };
+        let hangs = trouble.is_silence();
+        let told = trouble.after(format_args!("the harness's hook `removing`, called for store {store},"));
+        ended = ended.and(Err(told));
+        if hangs {
+            break;
+        }
     }
     ended
 }
 
 fn hangs(deadline: Duration) -> Failure {
-    Failure::new(format!("hangs: it did not end within {deadline:?}"))
-}
-
-fn panicked(panic: &(dyn Any + Send)) -> Failure {
-    let text = panic
-        .downcast_ref::<String>()
-        .map(String::as_str)
-        .or_else(|| panic.downcast_ref::<&str>().copied())
-        .unwrap_or("without a message");
-    Failure::new(format!("panicked: {text}"))
+    Failure::silence(format!("hangs: it did not end within {deadline:?}"))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicBool;
+    use std::sync::atomic::Ordering::SeqCst;
+
     use async_trait::async_trait;
     use bytes::Bytes;
-    use longshore_core::{ByteRange, Created, Listing, MemoryStorage, Object, ObjectKey, Payload, Reply, Storage};
+    use longshore_core::{
+        ByteRange, Created, Error, ErrorKind, Listing, MemoryStorage, Object, ObjectKey, Payload, Reply, Server,
+        Storage, StoredServer,
+    };
 
     use super::*;
     use crate::case::{Group, Rule};
+    use crate::harness::Killable;
+    use crate::health::PATIENCE;
     use crate::suite::Suite;
 
     /// So short that what hangs is found at once; nothing here is judged by being faster.
     const SHORT: Duration = Duration::from_millis(50);
+    const STOPPED: &str = "; the store stopped answering: asked once more, it gave no answer either";
 
     fn case(run: crate::case::CaseFn) -> Case {
         Case::new("storage::x::y", Group::Storage, Rule::Storage(1), run)
@@ -304,11 +342,19 @@ mod tests {
         Harness::storage("hanging", |_| std::future::pending())
     }
 
-    /// What is seen of a case over this harness, with little patience for cleaning up.
+    /// A run with little patience for cleaning up. A store that never answers is given up at once; one that answers has its time.
+    fn impatient(harness: Harness, patience: Duration) -> Run {
+        let mut run = Suite::new(harness).opening(SHORT).begin().unwrap();
+        (run.grace, run.patience) = (SHORT, patience);
+        run
+    }
+
+    /// What is seen of a case over this harness.
     fn seen(harness: Harness, case: &Case) -> String {
-        let mut suite = Suite::new(harness).opening(SHORT);
-        let mut run = suite.begin().unwrap();
-        run.grace = SHORT;
+        seen_in(&impatient(harness, PATIENCE), case)
+    }
+
+    fn seen_in(run: &Run, case: &Case) -> String {
         match run.case(case, 0) {
             Verdict::Failed { seen, .. } => seen,
             other => panic!("{other:?}"),
@@ -318,8 +364,8 @@ mod tests {
     #[test]
     fn an_opener_that_hangs_keeps_no_run_from_beginning_and_its_case_says_so() {
         let opens = case(|cx| Box::pin(async move { cx.storage().await.map(drop) })).deadline(SHORT);
-        let seen = seen(hanging(), &opens);
-        assert_eq!(seen, "hangs: it did not end within 50ms");
+        let seen = seen_in(&impatient(hanging(), SHORT), &opens);
+        assert_eq!(seen, format!("hangs: it did not end within 50ms{STOPPED}"));
     }
 
     #[test]
@@ -395,19 +441,56 @@ mod tests {
 
     #[test]
     fn cleaning_that_hangs_is_told_beside_the_cases_own_failure() {
-        let seen = seen(hanging(), &case(|_| Box::pin(async { Err(Failure::new("two won")) })));
-        assert_eq!(seen, "two won; what the case left cannot be removed: hangs: it did not end within 50ms");
+        let fails = case(|_| Box::pin(async { Err(Failure::new("two won")) }));
+        let seen = seen_in(&impatient(hanging(), SHORT), &fails);
+        let left = "two won; what the case left cannot be removed: hangs: it did not end within 50ms";
+        assert_eq!(seen, format!("{left}{STOPPED}"));
     }
 
     #[test]
     fn cleaning_that_hangs_fails_a_case_that_passed() {
-        let seen = seen(hanging(), &case(|_| Box::pin(async { Ok(()) })));
-        assert_eq!(seen, "what the case left cannot be removed: hangs: it did not end within 50ms");
+        let seen = seen_in(&impatient(hanging(), SHORT), &case(|_| Box::pin(async { Ok(()) })));
+        assert_eq!(seen, format!("what the case left cannot be removed: hangs: it did not end within 50ms{STOPPED}"));
+    }
+
+    /// Over servers in memory, with a hook that removes none of them.
+    fn removing<R>(hook: impl Fn() -> R + Send + Sync + 'static) -> Harness
+    where
+        R: Future<Output = longshore_core::Result<()>> + Send + 'static,
+    {
+        let open = |site: Site| async move {
+            let server = StoredServer::new(Arc::new(MemoryStorage::new()), site.runtime, &site.domain)?;
+            Ok(Arc::new(server) as Arc<dyn Server>)
+        };
+        Harness::server("server", open).removing(move |_| hook())
+    }
+
+    /// One that waits for ever, and one that blocks its thread.
+    #[test]
+    fn a_hook_that_hangs_is_named() {
+        let opens = || case(|cx| Box::pin(async move { cx.server().await.map(drop) }));
+        let waits = impatient(removing(std::future::pending), PATIENCE);
+        let blocks = impatient(
+            removing(|| async {
+                loop {
+                    std::thread::park();
+                }
+            }),
+            PATIENCE,
+        );
+        for run in [waits, blocks] {
+            let seen = seen_in(&run, &opens());
+            let hook = seen
+                .strip_prefix("what the case left cannot be removed: the harness's hook `removing`, called for store ");
+            assert!(hook.is_some_and(|hook| hook.contains(", hangs: it did not end within ")), "{seen}");
+            assert!(!seen.contains("stopped answering"), "{seen}");
+        }
     }
 
     #[test]
     fn what_an_ignored_case_left_is_told() {
-        let seen = seen(hanging(), &case(|_| Box::pin(async { Err(Failure::ignored("no")) })));
+        let ignored = case(|_| Box::pin(async { Err(Failure::ignored("no")) }));
+        let seen = seen_in(&impatient(hanging(), SHORT), &ignored);
         assert!(seen.starts_with("what the case left"), "{seen}");
     }
 
@@ -421,11 +504,120 @@ mod tests {
     #[test]
     fn no_case_runs_beside_one_that_kills_the_server() {
         let run = Suite::new(memory()).begin().unwrap();
-        let (killing, other) =
-            (case(|_| Box::pin(async { Ok(()) })).needs(&[Need::Killable]), case(|_| Box::pin(async { Ok(()) })));
-        assert!(run.in_turn(&killing, || run.alone.try_read().is_err()), "another could begin");
+        let other = case(|_| Box::pin(async { Ok(()) }));
+        for needs in [&[Need::Killable], &[Need::KillablePart]] {
+            let killing = case(|_| Box::pin(async { Ok(()) })).needs(needs);
+            assert!(run.in_turn(&killing, || run.alone.try_read().is_err()), "another could begin");
+        }
         assert!(run.in_turn(&other, || run.alone.try_read().is_ok()), "others wait for each other");
         assert!(run.in_turn(&other, || run.alone.try_write().is_err()), "the server could be killed under it");
+    }
+
+    /// Answers while the flag is up, and else refuses every opener.
+    fn mortal() -> (Harness, Arc<AtomicBool>) {
+        let (shared, alive) = (MemoryStorage::new(), Arc::new(AtomicBool::new(true)));
+        let asked = Arc::clone(&alive);
+        let open = move |_| {
+            let (storage, alive) = (shared.clone(), asked.load(SeqCst));
+            let gone = || Error::new(ErrorKind::Unavailable, "nobody answers");
+            async move { if alive { Ok(Arc::new(storage) as Arc<dyn Storage>) } else { Err(gone()) } }
+        };
+        (Harness::storage("mortal", open), alive)
+    }
+
+    fn opening() -> Case {
+        case(|cx| Box::pin(async move { cx.storage().await.map(drop) }))
+    }
+
+    #[test]
+    fn over_a_dead_store_no_case_is_run_until_it_answers() {
+        let (harness, alive) = mortal();
+        let run = impatient(harness, SHORT);
+        assert_eq!(run.case(&opening(), 0), Verdict::Passed);
+        alive.store(false, SeqCst);
+        let first = seen_in(&run, &opening());
+        assert!(first.contains("nobody answers") && first.ends_with(STOPPED), "{first}");
+        let untouched = case(|_| panic!("it was run"));
+        for _ in 0..5 {
+            assert_eq!(seen_in(&run, &untouched), "not run: the store stopped answering in storage::x::y");
+        }
+        alive.store(true, SeqCst);
+        let patient = Run { patience: PATIENCE, ..run };
+        let verdicts: Vec<Verdict> = (0..8).map(|_| patient.case(&opening(), 0)).collect();
+        assert!(verdicts[0].is_failed() && verdicts[7] == Verdict::Passed, "{verdicts:?}");
+    }
+
+    #[test]
+    fn what_hangs_over_a_store_that_answers_stops_no_case() {
+        let run = impatient(memory(), PATIENCE);
+        let hangs = case(|_| Box::pin(std::future::pending())).deadline(SHORT);
+        assert_eq!(seen_in(&run, &hangs), "hangs: it did not end within 50ms");
+        assert_eq!(run.case(&opening(), 0), Verdict::Passed);
+    }
+
+    /// A refusal by a store that is busy is an answer, and so is every error but that nobody is there.
+    #[test]
+    fn a_store_that_refuses_is_not_dead() {
+        let busy = || Error::new(ErrorKind::Unavailable, "busy").with_throttled();
+        let denied = || Error::new(ErrorKind::Denied, "not yours");
+        for error in [busy, denied] {
+            let run = impatient(Harness::storage("refusing", move |_| async move { Err(error()) }), SHORT);
+            assert!(aside::answers(&run.context(0), PATIENCE), "{}", error());
+        }
+    }
+
+    #[test]
+    fn cases_at_once_over_a_dead_store_ask_it_once() {
+        let opened = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&opened);
+        let harness = Harness::storage("hanging", move |_| {
+            count.fetch_add(1, SeqCst);
+            std::future::pending()
+        });
+        let run = impatient(harness, SHORT);
+        let silent = case(|_| Box::pin(std::future::pending())).deadline(SHORT);
+        let before = opened.load(SeqCst);
+        let seen: Vec<String> = std::thread::scope(|scope| {
+            let running = [(); 3].map(|()| scope.spawn(|| seen_in(&run, &silent)));
+            running.map(|run| run.join().unwrap()).into()
+        });
+        let told = seen.iter().filter(|seen| seen.ends_with(STOPPED)).count();
+        assert_eq!(told, 1, "{seen:?}");
+        assert!(seen.iter().all(|seen| seen.contains("the store stopped answering")), "{seen:?}");
+        // Each that ran cleaned up after itself.
+        assert!(opened.load(SeqCst) - before <= 3 + 1, "it was asked more than once");
+    }
+
+    /// The server is dead while the case runs, and is started before anybody asks.
+    #[test]
+    fn a_server_that_is_killed_on_purpose_did_not_stop_answering() {
+        #[derive(Clone)]
+        struct Server(Arc<AtomicBool>);
+
+        #[async_trait]
+        impl Killable for Server {
+            async fn kill(&self) -> longshore_core::Result<()> {
+                self.0.store(false, SeqCst);
+                Ok(())
+            }
+
+            async fn start(&self) -> longshore_core::Result<()> {
+                self.0.store(true, SeqCst);
+                Ok(())
+            }
+        }
+
+        let (harness, alive) = mortal();
+        let run = impatient(harness.killable(Server(alive)), PATIENCE);
+        let kills = case(|cx| {
+            Box::pin(async move {
+                cx.harness.killable.as_ref().unwrap().kill().await?;
+                cx.storage().await.map(drop)
+            })
+        });
+        let seen = seen_in(&run, &kills.needs(&[Need::Killable]));
+        assert!(seen.contains("nobody answers") && !seen.contains("stopped"), "{seen}");
+        assert_eq!(run.case(&opening(), 0), Verdict::Passed);
     }
 
     /// Counts the calls that come to it.
@@ -434,7 +626,7 @@ mod tests {
 
     impl Counting {
         fn count(&self) -> &MemoryStorage {
-            self.1.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            self.1.fetch_add(1, SeqCst);
             &self.0
         }
     }
@@ -480,10 +672,10 @@ mod tests {
         let run = suite.begin().unwrap();
         assert_eq!(run.pace.rate(), Some(u32::MAX));
         for (at, case) in Suite::cases().iter().enumerate() {
-            let before = (run.pace.calls(), counting.1.load(std::sync::atomic::Ordering::SeqCst) as u64);
+            let before = (run.pace.calls(), counting.1.load(SeqCst) as u64);
             if case.name.starts_with("storage::") || case.name.starts_with("sync::fleet") {
                 run.case(case, at);
-                let made = counting.1.load(std::sync::atomic::Ordering::SeqCst) as u64 - before.1;
+                let made = counting.1.load(SeqCst) as u64 - before.1;
                 assert_eq!(run.pace.calls() - before.0, made, "{}", case.name);
             }
         }

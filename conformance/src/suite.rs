@@ -1,16 +1,17 @@
 //! Runs cases and says what came of each.
 
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use longshore_core::{Capabilities, Error, ErrorKind, Folder, Result, Runtime as _, TokioRuntime};
+use longshore_core::{Error, ErrorKind, Folder, Result, Runtime as _, TokioRuntime};
 
+use crate::aside;
 use crate::case::{Case, Group, Size};
 use crate::cases;
-use crate::harness::{Harness, Scratch, Subject};
+use crate::harness::{Harness, Scratch};
+use crate::health::PATIENCE;
+use crate::litter;
 use crate::pace::Pace;
 use crate::runner::{GRACE, Run};
 use crate::verdict::Verdict;
@@ -122,14 +123,15 @@ impl Suite {
     pub(crate) fn begin(&mut self) -> Result<Run> {
         let scratch = tempfile::tempdir()
             .map_err(|error| Error::new(ErrorKind::Full, "no temporary folder for this run").with_source(error))?;
-        let root = Folder::new(format!("conformance-{:016x}", random()?))?;
+        let root = Folder::new(litter::scratch("conformance")?)?;
         let seed = self.seed.map_or_else(random, Ok)?;
         let (harness, size) = (self.harness.clone(), self.size);
         let folder = Scratch::new(scratch.path().to_owned());
-        let claims = claims(&harness, folder.clone(), self.opening);
+        let claims = aside::claims(&harness, folder.clone(), self.opening);
         let pace = Pace::new(harness.rate, Arc::new(TokioRuntime));
-        let alone = Arc::default();
-        let run = Run { harness, scratch: folder, root, size, seed, claims, pace, alone, grace: GRACE };
+        let (alone, health) = Default::default();
+        let (grace, patience) = (GRACE, PATIENCE);
+        let run = Run { harness, scratch: folder, root, size, seed, claims, pace, alone, health, grace, patience };
         self.scratch = Some(scratch);
         Ok(run)
     }
@@ -137,23 +139,6 @@ impl Suite {
     fn wants(&self, case: &Case) -> bool {
         self.only.is_empty() || self.only.iter().any(|pattern| case.name.contains(pattern.as_str()))
     }
-}
-
-/// What the storage guarantees, in its own words; unknown where it does not open, or not in time: then each case says so.
-fn claims(harness: &Harness, scratch: Scratch, limit: Duration) -> Option<Capabilities> {
-    let Subject::Storage(open) = harness.subject.clone() else { return None };
-    let (send, receive) = channel();
-    let ask = move || {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().ok()?;
-        let claims = runtime.block_on(async { open(scratch).await.ok().map(|storage| storage.capabilities()) });
-        runtime.shutdown_background();
-        claims
-    };
-    let asking = std::thread::Builder::new().spawn(move || {
-        // Nobody listens any more after the deadline; a panic is each case's to tell.
-        drop(send.send(catch_unwind(AssertUnwindSafe(ask)).ok().flatten()));
-    });
-    asking.ok().and_then(|_| receive.recv_timeout(limit).ok().flatten())
 }
 
 #[expect(clippy::disallowed_types, reason = "the report says how long a case took")]

@@ -1,9 +1,11 @@
 //! What came of a case.
 
+use std::any::Any;
 use std::fmt;
 
 use longshore_core::Error;
 
+use crate::aside::is_silence;
 use crate::case::Rule;
 
 /// Why a case did not pass: what was seen.
@@ -12,17 +14,33 @@ pub(crate) struct Failure {
     seen: String,
     rule: Option<Rule>,
     ignored: bool,
+    silence: bool,
 }
 
 impl Failure {
     /// A broken rule, and what was seen of it.
     pub(crate) fn new(seen: impl Into<String>) -> Self {
-        Self { seen: seen.into(), rule: None, ignored: false }
+        Self { seen: seen.into(), rule: None, ignored: false, silence: false }
     }
 
     /// Not a failure after all: the case cannot be run here, and why.
     pub(crate) fn ignored(why: impl Into<String>) -> Self {
-        Self { seen: why.into(), rule: None, ignored: true }
+        Self { ignored: true, ..Self::new(why) }
+    }
+
+    /// No answer came: within a deadline, or because nobody can be reached.
+    pub(crate) fn silence(seen: impl Into<String>) -> Self {
+        Self { silence: true, ..Self::new(seen) }
+    }
+
+    /// A panic, with its message.
+    pub(crate) fn panicked(panic: &(dyn Any + Send)) -> Self {
+        let text = panic
+            .downcast_ref::<String>()
+            .map(String::as_str)
+            .or_else(|| panic.downcast_ref::<&str>().copied())
+            .unwrap_or("without a message");
+        Self::new(format!("panicked: {text}"))
     }
 
     /// Names another rule than the case's own.
@@ -40,9 +58,26 @@ impl Failure {
         self.ignored
     }
 
+    /// Whether no answer came: the store may be dead.
+    pub(crate) fn is_silence(&self) -> bool {
+        self.silence
+    }
+
+    /// Adds another failure beside it.
+    pub(crate) fn beside(self, other: &Self) -> Self {
+        let silence = self.silence || other.silence;
+        Self { silence, ..self.and(&other.seen) }
+    }
+
     /// Adds what else was seen.
     pub(crate) fn and(mut self, seen: &str) -> Self {
         self.seen = format!("{}; {seen}", self.seen);
+        self
+    }
+
+    /// Says what it befell, before the words of what was seen.
+    pub(crate) fn after(mut self, whom: impl fmt::Display) -> Self {
+        self.seen = format!("{whom} {}", self.seen);
         self
     }
 
@@ -72,7 +107,8 @@ impl From<Error> for Failure {
         let outcome = error.outcome();
         let cause =
             std::error::Error::source(&error).map(|source| format!("; caused by: {source}")).unwrap_or_default();
-        Self::new(format!("a call failed that must not: {error} [{outcome:?}]{cause}"))
+        let seen = format!("a call failed that must not: {error} [{outcome:?}]{cause}");
+        if is_silence(&error) { Self::silence(seen) } else { Self::new(seen) }
     }
 }
 

@@ -40,7 +40,12 @@ fn an_opener_that_panics() {
 fn a_store_that_cannot_be_reached() {
     let unreachable = || Error::new(ErrorKind::Unavailable, "nobody answers");
     let reports = both(Harness::storage("unreachable", move |_| async move { Err(unreachable()) }));
-    assert!(seen(&reports).iter().all(|seen| seen.contains("nobody answers")), "{reports:?}");
+    let seen = seen(&reports);
+    assert!(seen[0].contains("nobody answers") && seen[0].contains("the store stopped answering"), "{reports:?}");
+    assert!(
+        seen[1].starts_with("not run: the store stopped answering in storage::create::a_second_one"),
+        "{reports:?}"
+    );
 }
 
 /// What was written stays, whatever the storage says of deleting it.
@@ -126,4 +131,33 @@ fn a_hook_that_panics_says_so() {
     let reports = run_over(server(&Stores::default()).removing(|_| async { panic!("no such table") }));
     let says = |seen: &&str| seen.contains("hook `removing`") && seen.contains("panicked: no such table");
     assert!(seen(&reports).iter().all(says), "{reports:?}");
+}
+
+/// A client that panics when it is dropped.
+#[derive(Debug)]
+struct Panicking(MemoryStorage);
+
+impl Drop for Panicking {
+    fn drop(&mut self) {
+        panic!("no such handle");
+    }
+}
+
+impl Wrong for Panicking {
+    fn right(&self) -> &MemoryStorage {
+        &self.0
+    }
+}
+
+/// Two such clients in one case end the program, unless each is dropped by itself.
+#[test]
+fn a_client_that_panics_when_it_is_dropped_fails_its_case() {
+    let suite = Suite::new(wrong::client(Panicking)).size(Size::Quick).seed(1);
+    let cases = ["storage::create::", "sync::fleet::"];
+    let reports = cases.into_iter().fold(suite, Suite::only).run().unwrap();
+    assert!(reports.len() > 4, "{reports:?}");
+    for report in &reports {
+        let Verdict::Failed { seen, .. } = &report.verdict else { panic!("{report:?}") };
+        assert_eq!(seen, "dropping the storage panicked: no such handle", "{}", report.case.name());
+    }
 }

@@ -24,13 +24,18 @@ use longshore_core::{
     Payload, Reply, Result, Storage,
 };
 use matrix::{Matrix, Row};
+use tokio::sync::watch;
 
 const CASE: &str = "crash::of_the_server";
+const OF_A_PART: &str = "crash::of_a_part_of_the_server";
 
 fn main() -> ExitCode {
     printed::run(&[
         ("one_that_keeps_what_it_acknowledged_passes", one_that_keeps_what_it_acknowledged_passes),
+        ("one_that_hangs_while_it_is_dead_passes", one_that_hangs_while_it_is_dead_passes),
         ("one_that_forgets_is_caught", one_that_forgets_is_caught),
+        ("of_one_with_several_parts_one_may_die", of_one_with_several_parts_one_may_die),
+        ("one_that_needs_all_of_its_parts_is_caught", one_that_needs_all_of_its_parts_is_caught),
         ("a_hook_that_fails_says_so", a_hook_that_fails_says_so),
         ("without_a_hook_nothing_is_killed", without_a_hook_nothing_is_killed),
     ])
@@ -41,6 +46,8 @@ fn main() -> ExitCode {
 enum Kill {
     /// Nothing.
     KeepsAll,
+    /// Nothing; and nobody says that it died: calls wait until it runs again, as at a gateway before a dead disk.
+    Hangs,
     /// The last entry of the log that was acknowledged is gone.
     ForgetsAnEntry,
     /// The last four are.
@@ -53,6 +60,8 @@ enum Kill {
     GoesBack,
     /// It stays dead.
     NeverStarts,
+    /// The last four entries are gone when it comes back.
+    ForgetsAtTheStart,
     /// It does not even die.
     CannotBeKilled,
 }
@@ -61,12 +70,12 @@ enum Kill {
 struct Mortal {
     disk: MemoryStorage,
     kill: Kill,
+    runs: Arc<watch::Sender<bool>>,
     state: Arc<Mutex<State>>,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    dead: bool,
     kills: usize,
     /// What was acknowledged, the newest last.
     written: Vec<ObjectKey>,
@@ -79,17 +88,20 @@ fn gone() -> Error {
 
 impl Mortal {
     fn new(kill: Kill) -> Self {
-        Self { disk: MemoryStorage::new(), kill, state: Arc::default() }
+        Self { disk: MemoryStorage::new(), kill, runs: Arc::new(watch::Sender::new(true)), state: Arc::default() }
     }
 
-    fn answers(&self) -> Result<()> {
-        if self.state.lock().unwrap().dead { Err(gone()) } else { Ok(()) }
+    async fn answers(&self) -> Result<()> {
+        if self.kill == Kill::Hangs {
+            self.runs.subscribe().wait_for(|runs| *runs).await.unwrap();
+        }
+        if *self.runs.borrow() { Ok(()) } else { Err(gone()) }
     }
 
     /// The reply is lost if the server died meanwhile; else the write is acknowledged.
     async fn acknowledge(&self, key: &ObjectKey) -> Result<()> {
         tokio::task::yield_now().await;
-        self.answers()?;
+        self.answers().await?;
         self.state.lock().unwrap().written.push(key.clone());
         Ok(())
     }
@@ -109,9 +121,9 @@ impl Killable for Mortal {
     async fn kill(&self) -> Result<()> {
         let mut state = self.state.lock().unwrap();
         state.kills += 1;
-        state.dead = true;
+        self.runs.send_replace(false);
         match self.kill {
-            Kill::KeepsAll | Kill::NeverStarts => {}
+            Kill::KeepsAll | Kill::Hangs | Kill::NeverStarts | Kill::ForgetsAtTheStart => {}
             Kill::ForgetsAnEntry => self.forget(&mut state, 1, "/log/"),
             Kill::ForgetsFourEntries => self.forget(&mut state, 4, "/log/"),
             Kill::ForgetsASegment => self.forget(&mut state, 1, "/segments/"),
@@ -124,7 +136,7 @@ impl Killable for Mortal {
                 }
             }
             Kill::CannotBeKilled => {
-                state.dead = false;
+                self.runs.send_replace(true);
                 return Err(Error::new(ErrorKind::Denied, "it is not ours"));
             }
         }
@@ -132,12 +144,31 @@ impl Killable for Mortal {
     }
 
     async fn start(&self) -> Result<()> {
-        let mut state = self.state.lock().unwrap();
-        if self.kill == Kill::NeverStarts && state.dead {
+        let runs = *self.runs.borrow();
+        if self.kill == Kill::NeverStarts && !runs {
             return Err(Error::new(ErrorKind::Internal, "its configuration is damaged"));
         }
-        state.dead = false;
+        if self.kill == Kill::ForgetsAtTheStart {
+            self.forget(&mut self.state.lock().unwrap(), 4, "/log/");
+        }
+        self.runs.send_replace(true);
         Ok(())
+    }
+}
+
+/// A part of a server. The others go on without it.
+struct Part(Mortal);
+
+#[async_trait]
+impl Killable for Part {
+    async fn kill(&self) -> Result<()> {
+        self.0.kill().await?;
+        self.0.runs.send_replace(true);
+        Ok(())
+    }
+
+    async fn start(&self) -> Result<()> {
+        self.0.start().await
     }
 }
 
@@ -148,7 +179,7 @@ impl Storage for Mortal {
     }
 
     async fn create(&self, key: &ObjectKey, bytes: Bytes) -> Result<Reply<Created>> {
-        self.answers()?;
+        self.answers().await?;
         let reply = self.disk.create(key, bytes).await?;
         if reply.value == Created::Created {
             self.acknowledge(key).await?;
@@ -157,7 +188,7 @@ impl Storage for Mortal {
     }
 
     async fn put(&self, key: &ObjectKey, payload: Payload) -> Result<Reply<()>> {
-        self.answers()?;
+        self.answers().await?;
         let reply = self.disk.put(key, payload).await?;
         self.acknowledge(key).await?;
         Ok(reply)
@@ -165,17 +196,17 @@ impl Storage for Mortal {
 
     async fn get(&self, key: &ObjectKey, range: ByteRange) -> Result<Reply<Option<Object>>> {
         tokio::task::yield_now().await;
-        self.answers()?;
+        self.answers().await?;
         self.disk.get(key, range).await
     }
 
     async fn list(&self, folder: &Folder, after: Option<&str>) -> Result<Reply<Listing>> {
-        self.answers()?;
+        self.answers().await?;
         self.disk.list(folder, after).await
     }
 
     async fn delete(&self, key: &ObjectKey) -> Result<Reply<()>> {
-        self.answers()?;
+        self.answers().await?;
         self.disk.delete(key).await
     }
 }
@@ -189,26 +220,37 @@ fn harness(mortal: &Mortal) -> Harness {
     Harness::storage(format!("{:?}", mortal.kill), open).in_this_process()
 }
 
-fn row(harness: Harness, seed: u64) -> Row {
+fn row(harness: Harness, case: &'static str, seed: u64) -> Row {
     let name = harness.name().to_owned();
-    let reports = Suite::new(harness).size(Size::Quick).seed(seed).only(CASE).run().unwrap();
-    Row { name, caught_by: vec![CASE], judged: reports.iter().map(Judged::new).collect() }
+    let reports = Suite::new(harness).size(Size::Quick).seed(seed).only(case).run().unwrap();
+    Row { name, caught_by: vec![case], judged: reports.iter().map(Judged::new).collect() }
 }
 
 fn killed(kill: Kill, seed: u64) -> Row {
     let mortal = Mortal::new(kill);
-    row(harness(&mortal).killable(mortal), seed)
+    row(harness(&mortal).killable(mortal), CASE, seed)
+}
+
+fn killed_in_part(kill: Kill, seed: u64) -> Row {
+    let mortal = Mortal::new(kill);
+    row(harness(&mortal).killable_part(Part(mortal)), OF_A_PART, seed)
 }
 
 fn one_that_keeps_what_it_acknowledged_passes() {
     for seed in 0..8 {
         let mortal = Mortal::new(Kill::KeepsAll);
-        let row = row(harness(&mortal).killable(mortal.clone()), seed);
+        let row = row(harness(&mortal).killable(mortal.clone()), CASE, seed);
         assert!(row.judged.iter().all(|judged| judged.cell == Cell::Passed), "seed {seed}: {:?}", row.judged);
         let state = mortal.state.lock().unwrap();
-        assert!(state.kills >= 3 && !state.dead, "{} kills", state.kills);
+        assert!(state.kills >= 3 && *mortal.runs.borrow(), "{} kills", state.kills);
         assert!(mortal.disk.objects().is_empty(), "it left something");
     }
+}
+
+/// No client gives such a server up: who waits for all of them before the server is started waits for ever.
+fn one_that_hangs_while_it_is_dead_passes() {
+    let row = killed(Kill::Hangs, 1);
+    assert!(row.judged.iter().all(|judged| judged.cell == Cell::Passed), "{:?}", row.judged);
 }
 
 fn one_that_forgets_is_caught() {
@@ -232,6 +274,33 @@ fn one_that_forgets_is_caught() {
     }
 }
 
+fn of_one_with_several_parts_one_may_die() {
+    for seed in 0..8 {
+        let mortal = Mortal::new(Kill::KeepsAll);
+        let row = row(harness(&mortal).killable_part(Part(mortal.clone())), OF_A_PART, seed);
+        assert!(row.judged.iter().all(|judged| judged.cell == Cell::Passed), "seed {seed}: {:?}", row.judged);
+        assert!(mortal.state.lock().unwrap().kills >= 2);
+        assert!(mortal.disk.objects().is_empty(), "it left something");
+    }
+}
+
+fn one_that_needs_all_of_its_parts_is_caught() {
+    for kill in [
+        Kill::ForgetsAnEntry,
+        Kill::ForgetsFourEntries,
+        Kill::ForgetsASegment,
+        Kill::ForgetsAll,
+        Kill::ForgetsAtTheStart,
+    ] {
+        let row = killed_in_part(kill, 1);
+        assert!(row.missed().is_empty(), "{}", row.missed().join("\n"));
+    }
+    // Nobody stands in for it.
+    let mortal = Mortal::new(Kill::KeepsAll);
+    let alone = row(harness(&mortal).killable_part(mortal), OF_A_PART, 1);
+    assert!(alone.judged[0].seen.contains("while a part is dead"), "{}", alone.judged[0].seen);
+}
+
 fn a_hook_that_fails_says_so() {
     let seen = |kill| killed(kill, 1).judged[0].seen.clone();
     let stays = seen(Kill::NeverStarts);
@@ -241,7 +310,11 @@ fn a_hook_that_fails_says_so() {
 }
 
 fn without_a_hook_nothing_is_killed() {
-    let ignored = row(harness(&Mortal::new(Kill::KeepsAll)), 1);
-    assert_eq!(ignored.judged[0].cell, Cell::Ignored);
-    assert_eq!(ignored.judged[0].seen, "the harness does not say how its server is killed");
+    let said = |case| {
+        let ignored = row(harness(&Mortal::new(Kill::KeepsAll)), case, 1);
+        assert_eq!(ignored.judged[0].cell, Cell::Ignored);
+        ignored.judged[0].seen.clone()
+    };
+    assert_eq!(said(CASE), "the harness does not say how its server is killed");
+    assert_eq!(said(OF_A_PART), "the harness does not say how a part of its server is killed");
 }

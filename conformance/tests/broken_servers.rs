@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use broken::runs::{Broken, run};
 use broken::{interrupted, printed, storage, wrong};
-use longshore_conformance::{Group, Harness};
+use longshore_conformance::{Group, Harness, Size};
 
 /// What the table stands for: of the other groups, `broken_engines.rs`, `broken_server_impls.rs`, `broken_crash.rs` and
 /// `broken_killed.rs` show what catches which mistake.
@@ -36,7 +36,7 @@ fn every_broken_server_is_caught_and_every_case_catches_one() {
 
 /// Else what is caught might be the harness.
 fn the_server_that_they_are_made_from_is_right() {
-    let sound = Broken { name: "sound", only: "storage::", harness: wrong::sound, caught_by: &[] };
+    let sound = Broken { name: "sound", only: "storage::", size: Size::Quick, harness: wrong::sound, caught_by: &[] };
     let matrix = run(&[sound]);
     let seen = matrix.rows[0].failures();
     assert!(seen.is_empty(), "{}", seen.join("\n"));
@@ -46,7 +46,7 @@ fn the_server_that_they_are_made_from_is_right() {
 fn who_only_panics_is_not_caught() {
     const CASES: &[&str] = &["storage::delete::of_a_missing_object_succeeds"];
     let harness = || Harness::storage("panics", |_| async { panic!("no such luck") }).in_this_process();
-    let panics = Broken { name: "panics", only: CASES[0], harness, caught_by: CASES };
+    let panics = Broken { name: "panics", only: CASES[0], size: Size::Quick, harness, caught_by: CASES };
     let complaints = run(&[panics]).complaints(&[]);
     assert!(complaints.len() == 1 && complaints[0].contains("Beside panicked"), "{complaints:?}");
 }

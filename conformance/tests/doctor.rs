@@ -196,3 +196,52 @@ async fn what_passes_says_nothing_of_the_store() {
         assert_eq!(worst(&examine(&open).await), health);
     }
 }
+
+/// A storage that lets nobody write.
+#[derive(Debug, Default)]
+struct ReadOnly(MemoryStorage);
+
+#[async_trait]
+impl Storage for ReadOnly {
+    fn capabilities(&self) -> Capabilities {
+        self.0.capabilities()
+    }
+
+    async fn create(&self, _key: &ObjectKey, _bytes: Bytes) -> Result<Reply<Created>> {
+        Err(Error::new(ErrorKind::Denied, "read only"))
+    }
+
+    async fn put(&self, _key: &ObjectKey, _payload: Payload) -> Result<Reply<()>> {
+        Err(Error::new(ErrorKind::Denied, "read only"))
+    }
+
+    async fn get(&self, key: &ObjectKey, range: ByteRange) -> Result<Reply<Option<Object>>> {
+        self.0.get(key, range).await
+    }
+
+    async fn list(&self, folder: &Folder, after: Option<&str>) -> Result<Reply<Listing>> {
+        self.0.list(folder, after).await
+    }
+
+    async fn delete(&self, key: &ObjectKey) -> Result<Reply<()>> {
+        self.0.delete(key).await
+    }
+}
+
+/// Of a store that was not reached, or in which nothing can be written, nothing good is said that was not seen.
+#[tokio::test(start_paused = true)]
+async fn after_what_is_bad_the_rest_is_said_to_be_not_examined() {
+    let missing = || -> Opened { Box::pin(async { Err(Error::new(ErrorKind::Missing, "no such bucket")) }) };
+    let findings = examine(&missing).await;
+    let topics: Vec<_> = findings.iter().map(|finding| (finding.topic, finding.health)).collect();
+    assert_eq!(topics, [("reachable", Health::Bad), ("not examined", Health::Note)]);
+    assert!(findings[1].text.starts_with("writable; creates once; "), "{}", findings[1]);
+
+    let read_only = || -> Opened { Box::pin(async { Ok(Arc::new(ReadOnly::default()) as Arc<dyn Storage>) }) };
+    let findings = examine(&read_only).await;
+    let topics: Vec<_> = findings.iter().map(|finding| (finding.topic, finding.health)).collect();
+    assert_eq!(topics, [("reachable", Health::Good), ("writable", Health::Bad), ("not examined", Health::Note)]);
+    let last = &findings[2].text;
+    assert!(!last.contains("writable") && last.starts_with("creates once; "), "{last}");
+    assert!(last.contains("large objects: after what was found above"), "{last}");
+}

@@ -24,7 +24,11 @@ impl Watched {
     fn note(&self, call: &str, name: &str) -> &MemoryStorage {
         let first = name.split('/').next().unwrap_or_default();
         let number = first.strip_prefix("conformance-").unwrap_or_default();
-        if number.len() != 16 || !number.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        let is_hex = |part: &str| part.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if !number
+            .split_once('-')
+            .is_some_and(|(time, number)| time.len() == 11 && number.len() == 16 && is_hex(time) && is_hex(number))
+        {
             self.outside.lock().unwrap().insert(format!("{call} {name:?}"));
         }
         &self.right

@@ -4,6 +4,7 @@
 
 mod changes;
 mod contexts;
+mod dense;
 mod frame;
 mod layout;
 mod record;

@@ -52,7 +52,7 @@ pub use runtime::{Job, Runtime, Ticks};
 #[doc(inline)]
 pub use server::{
     Author, ChangeStream, Content, Entry, Held, Lease, LockRequest, Locked, Metadata, Prepared, Server, ServerExt,
-    Sighting, Staged, StoreInfo, StoreOptions, StoredServer, Tip, Traffic, Written,
+    Sighting, Staged, StoreInfo, StoreOptions, StoredServer, Tip, TooLarge, Traffic, Written,
 };
 #[doc(inline)]
 pub use storage::{

@@ -116,6 +116,8 @@ mistakes! {
     DoubtIsDone = "doubt-is-done",
     /// A write that the server was too busy for counts as done.
     RefusalIsDone = "refusal-is-done",
+    /// A server that says when to try again is asked as soon as any other.
+    RetryAfterIgnored = "retry-after-ignored",
     /// That a name is taken is a failure of the server.
     ExistsIsFailure = "exists-is-failure",
     /// An answer that came after 30 seconds is dismissed, and the same changes go to the next number.

@@ -44,7 +44,7 @@ pub use ext::ServerExt;
 pub use stored::StoredServer;
 pub use types::{
     Author, Content, Entry, Held, Lease, LockRequest, Locked, Metadata, Prepared, Sighting, Staged, StoreInfo,
-    StoreOptions, Tip, Traffic, Written,
+    StoreOptions, Tip, TooLarge, Traffic, Written,
 };
 
 use std::fmt;
@@ -109,8 +109,9 @@ pub trait Server: fmt::Debug + Send + Sync {
     /// Stages changes; nothing is visible until [`changes_write`](Self::changes_write). `checkpoint` is the writer's: the
     /// number of the last entry it applied, 0 for none.
     ///
-    /// Few changes stay in memory until the commit; more go up as segments of 8 MiB compressed. Interrupted, it leaves
-    /// segments that nobody names.
+    /// Few changes stay in memory until the commit; more go up as segments of 8 MiB compressed, or of less where the storage
+    /// takes no such object. A change that is too large by itself is left out, and [`Staged::too_large`] says so. Interrupted,
+    /// it leaves segments that nobody names.
     async fn put(&self, checkpoint: u64, changes: ChangeStream<'_>) -> Result<Staged>;
 
     /// Makes the entry that would commit what was staged behind `after`. It sends nothing: journal the result first.

@@ -134,7 +134,8 @@ pub struct Capabilities {
     pub atomic_create: bool,
     /// Replies to reads carry the server's time, so that most polls need one request.
     pub read_time: bool,
-    /// The most bytes one object may have.
+    /// The most bytes one object may have, 1 MiB or more. Nothing larger is sent: commits are cut to fit, and a document that
+    /// cannot fit by itself is refused by name while all others go.
     pub max_object: u64,
     /// How many requests may be under way at once, 1 or more.
     pub parallelism: usize,

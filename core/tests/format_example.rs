@@ -42,7 +42,7 @@ fn example() -> Prepared {
         lease: None,
         time: Some(ServerTime::from_millis(1_700_000_060_000)),
     };
-    let staged = Staged { checkpoint: 1, content: Content::Changes(changes()) };
+    let staged = Staged { checkpoint: 1, content: Content::Changes(changes()), too_large: Vec::new() };
     server(&MemoryStorage::new()).prepare(&after, &author, &staged).unwrap()
 }
 

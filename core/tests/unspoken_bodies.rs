@@ -117,7 +117,7 @@ fn quiet_step(step: &Step) {
 fn what_goes_to_a_server_and_comes_from_it() {
     let (content, hash) = (Content::Changes(vec![change()]), Hash::of(b"entry"));
     quiet(&content);
-    quiet(&Staged { checkpoint: 0, content: content.clone() });
+    quiet(&Staged { checkpoint: 0, content: content.clone(), too_large: Vec::new() });
     quiet(&Prepared { sequence: Sequence::FIRST, hash, bytes: marked() });
     quiet(&Metadata { version: MetadataVersion::FIRST, bytes: marked() });
     let entry = Entry {

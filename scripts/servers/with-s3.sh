@@ -18,7 +18,13 @@ script="$here/$1.sh"
 shift
 
 dir=$(mktemp -d)
-trap '"$script" stop "$dir" || echo "with-s3: the server in $dir did not stop" >&2; rm -rf "$dir"' EXIT
+finish() {
+    local rc=$?
+    "$script" stop "$dir" || rc=1
+    rm -rf "$dir"
+    exit $rc
+}
+trap finish EXIT
 settings=$("$script" start "$dir" "${PORT:-9200}")
 set -a
 eval "$settings"

@@ -64,7 +64,7 @@ impl fmt::Display for SendFailure {
         let what = match self.kind {
             FailureKind::Connect => "the server cannot be reached",
             FailureKind::Certificate => {
-                "the server's certificate is not trusted; if it is your own, give its CA certificate"
+                "the server's certificate is not trusted; if it is your own, give its CA certificate, in an address as ca=FILE"
             }
             FailureKind::Tls => "no TLS connection; is this an http address, or a port for plain text?",
             FailureKind::Idle => "the connection stood still",

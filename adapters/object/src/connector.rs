@@ -201,12 +201,22 @@ fn http_error(failure: SendFailure) -> HttpError {
 ///
 /// A store asks for credentials within a call, by requests of its own. What is seen of those is kept apart.
 #[derive(Debug)]
-pub struct WatchedCredentials<C>(Arc<dyn CredentialProvider<Credential = C>>);
+pub struct WatchedCredentials<C> {
+    inner: Arc<dyn CredentialProvider<Credential = C>>,
+    asked_for: bool,
+}
 
 impl<C> WatchedCredentials<C> {
     /// Watches these.
     pub fn new(credentials: Arc<dyn CredentialProvider<Credential = C>>) -> Self {
-        Self(credentials)
+        Self { inner: credentials, asked_for: true }
+    }
+
+    /// Nobody set any credentials: the machine's metadata service is asked only because nothing else is left. A refusal of its then
+    /// most likely means that there are none.
+    #[must_use]
+    pub fn as_last_resort(self) -> Self {
+        Self { asked_for: false, ..self }
     }
 }
 
@@ -215,31 +225,36 @@ impl<C: std::fmt::Debug + Send + Sync + 'static> CredentialProvider for WatchedC
     type Credential = C;
 
     async fn get_credential(&self) -> object_store::Result<Arc<C>> {
-        let (result, seen) = Exchange::watch(self.0.get_credential()).await;
+        let (result, seen) = Exchange::watch(self.inner.get_credential()).await;
         if result.is_err() {
-            Exchange::note(Seen::Failed(no_credentials(seen)));
+            Exchange::note(Seen::Failed(no_credentials(seen, self.asked_for)));
         }
         result
     }
 }
 
 // The library's own words could repeat a token.
-fn no_credentials(seen: Option<Seen>) -> Error {
-    match seen {
+fn no_credentials(seen: Option<Seen>, asked_for: bool) -> Error {
+    let answer = match seen {
         Some(Seen::Answered(answer)) if answer.status >= 500 || answer.status == 429 => {
-            let message = format!("the service that gives credentials answered {}", answer.status);
-            Error::new(ErrorKind::Unavailable, message).with_outcome(longshore_core::Outcome::NotApplied)
+            let what =
+                if asked_for { "the service that gives credentials" } else { "the metadata service of this machine" };
+            let unset = if asked_for { "" } else { ", and AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set" };
+            let message = format!("{what} answered {}{unset}", answer.status);
+            return Error::new(ErrorKind::Unavailable, message).with_outcome(longshore_core::Outcome::NotApplied);
         }
-        Some(Seen::Answered(answer)) => Error::new(
-            ErrorKind::Denied,
-            format!("the service that gives credentials refused them with status {}", answer.status),
-        ),
-        // Nothing answers at the machine's metadata address: most likely no credentials were given at all.
-        Some(Seen::Failed(_)) | None => Error::new(
-            ErrorKind::Denied,
-            "no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or say that access is anonymous",
-        ),
-    }
+        Some(Seen::Answered(answer)) if asked_for => {
+            let message = format!("the service that gives credentials refused them with status {}", answer.status);
+            return Error::new(ErrorKind::Denied, message);
+        }
+        Some(Seen::Answered(answer)) => format!("its metadata service answered {}", answer.status),
+        Some(Seen::Failed(_)) | None => "no metadata service answers here".to_owned(),
+    };
+    let message = format!(
+        "no credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run on a machine with an instance \
+         role ({answer}), or say that access is anonymous"
+    );
+    Error::new(ErrorKind::Denied, message)
 }
 
 #[cfg(test)]

@@ -202,8 +202,20 @@ impl S3Builder {
             .with_disable_bulk_delete(true)
             .with_retry(RetryConfig { max_retries: 0, retry_timeout: Duration::ZERO, ..RetryConfig::default() });
         let plain = theirs.clone().build().map_err(|error| mistaken(&error))?;
-        let watched = Arc::new(WatchedCredentials::new(plain.credentials().clone()));
+        let watched = WatchedCredentials::new(plain.credentials().clone());
+        let watched = Arc::new(if self.has_credentials() { watched } else { watched.as_last_resort() });
         theirs.with_credentials(watched).build().map(Arc::new).map_err(|error| mistaken(&error))
+    }
+
+    /// Whether anybody said where credentials come from. If not, `object_store` asks the machine's metadata service.
+    fn has_credentials(&self) -> bool {
+        use AmazonS3ConfigKey as Key;
+        let set = |key| self.theirs.get_config_value(&key).is_some();
+        set(Key::AccessKeyId)
+            || set(Key::SecretAccessKey)
+            || set(Key::WebIdentityTokenFile) && set(Key::RoleArn)
+            || set(Key::ContainerCredentialsRelativeUri)
+            || set(Key::ContainerCredentialsFullUri) && set(Key::ContainerAuthorizationTokenFile)
     }
 
     /// What was given; else what the environment says of a proxy, in the names of `object_store`.

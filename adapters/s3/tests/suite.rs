@@ -1,7 +1,8 @@
 //! A real server passes the suite: the one that `scripts/servers/with-s3.sh` started.
 //!
 //! Of several gateways each client takes the next one, as devices behind a balancer do. With `LONGSHORE_S3_KILL` the daemons of these names
-//! are killed and started again: `rgw`, `osd`, `osd.0`, or several with spaces between.
+//! are killed and started again: `rgw`, `osd`, `osd.0`, or several with spaces between. `LONGSHORE_S3_KILL_PART` names some for which
+//! the others stand in, such as `osd.1` of three.
 
 use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
@@ -28,49 +29,34 @@ struct Daemons {
 }
 
 impl Daemons {
-    fn named() -> Option<Self> {
+    /// Those that this variable names.
+    fn named(variable: &str) -> Option<Self> {
         let path = |name| std::env::var_os(name).map(PathBuf::from);
-        let names = std::env::var("LONGSHORE_S3_KILL").ok()?.split(' ').map(str::to_owned).collect();
+        let names = std::env::var(variable).ok()?.split(' ').map(str::to_owned).collect();
         Some(Self { script: path("LONGSHORE_S3_SCRIPT")?, folder: path("LONGSHORE_S3_DIR")?, names })
     }
 
-    /// The process ids in the files of these daemons: `osd` stands for `osd.0`, `osd.1` and so on.
-    fn processes(&self) -> std::io::Result<Vec<String>> {
-        let mut found = Vec::new();
-        for entry in std::fs::read_dir(&self.folder)? {
-            let path = entry?.path();
-            let name = path.file_name().and_then(|name| name.to_str()?.strip_suffix(".pid").map(str::to_owned));
-            let is_ours =
-                |name: &str| self.names.iter().any(|ours| name == ours || name.starts_with(&format!("{ours}.")));
-            if name.is_some_and(|name| is_ours(&name)) {
-                found.push(std::fs::read_to_string(&path)?.trim().to_owned());
-            }
-        }
-        Ok(found)
+    /// The server's script does this to the server, and perhaps to these daemons of it.
+    async fn script(&self, what: &'static str, daemons: &[String]) -> Result<()> {
+        let mut command = Command::new(&self.script);
+        command.arg(what).arg(&self.folder).args(daemons).stdout(Stdio::null());
+        let status = tokio::task::spawn_blocking(move || command.status())
+            .await
+            .map_err(|error| Error::new(ErrorKind::Internal, "a thread ended early").with_source(error))?
+            .map_err(|error| Error::new(ErrorKind::Internal, "the server's script cannot be run").with_source(error))?;
+        let failed = || Error::new(ErrorKind::Internal, format!("the server's script failed: {what}"));
+        if status.success() { Ok(()) } else { Err(failed()) }
     }
-}
-
-fn failed(what: &'static str, error: std::io::Error) -> Error {
-    Error::new(ErrorKind::Internal, what).with_source(error)
 }
 
 #[async_trait]
 impl Killable for Daemons {
     async fn kill(&self) -> Result<()> {
-        let processes = self.processes().map_err(|error| failed("no list of daemons", error))?;
-        let status = Command::new("kill").arg("-KILL").args(&processes).stderr(Stdio::null()).status();
-        // Of processes that were dead already it says that there is none.
-        status.map(drop).map_err(|error| failed("the daemons cannot be killed", error))
+        self.script("kill", &self.names).await
     }
 
     async fn start(&self) -> Result<()> {
-        let (script, folder) = (self.script.clone(), self.folder.clone());
-        let restart = move || Command::new(script).arg("restart").arg(folder).stdout(Stdio::null()).status();
-        let status = tokio::task::spawn_blocking(restart)
-            .await
-            .map_err(|error| Error::new(ErrorKind::Internal, "a thread ended early").with_source(error))?
-            .map_err(|error| failed("the server's script cannot be run", error))?;
-        if status.success() { Ok(()) } else { Err(Error::new(ErrorKind::Internal, "the server does not start again")) }
+        self.script("revive", &[]).await
     }
 }
 
@@ -102,8 +88,12 @@ fn main() -> ExitCode {
         let builder = S3::builder_from(&stranger).map(|builder| builder.with_credentials("stranger", "secret", None));
         std::future::ready(builder.and_then(|builder| Ok(Arc::new(builder.build()?) as Arc<dyn Storage>)))
     });
-    run(match Daemons::named() {
+    let harness = match Daemons::named("LONGSHORE_S3_KILL") {
         Some(daemons) => harness.killable(daemons),
+        None => harness,
+    };
+    run(match Daemons::named("LONGSHORE_S3_KILL_PART") {
+        Some(daemons) => harness.killable_part(daemons),
         None => harness,
     })
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use longshore::{Error, ErrorKind, ObjectKey, Payload, Result as Answer, Storage};
+use longshore_conformance::litter;
 use longshore_conformance::suite::{ignored_groups, unshown, why_unshown};
 use longshore_conformance::{CaseReport, Group, Harness, Scratch, Size, Suite, Verdict, report};
 use serde_json::Value;
@@ -21,7 +22,9 @@ use crate::stores::{self, Kind};
 pub(super) async fn run(args: Conformance, json: bool) -> Result<Exit> {
     address::check(&args.url)?;
     let kind = stores::of(&args.url);
-    writable(&*stores::reach(&args.url).await?).await?;
+    let storage = stores::reach(&args.url).await?;
+    writable(&*storage).await?;
+    let left = stores::left_behind(&*kind, &*storage).await;
     for path in args.json.iter().filter(|path| path.as_path() != Path::new("-")).chain(&args.junit) {
         claim(path)?;
     }
@@ -42,7 +45,8 @@ pub(super) async fn run(args: Conformance, json: bool) -> Result<Exit> {
     let again = |report: &CaseReport| replay(&args.url, size, report);
     let outcome = report::json(&args.url, size, seed, &reports, again);
     write(&args, &outcome, (&reports, size), json)?;
-    for line in closing(&args.url, size, &reports) {
+    let left = left.map(|left| format!("{}: {left}", args.url));
+    for line in closing(&args.url, size, &reports).into_iter().chain(left) {
         eprintln!("{line}");
     }
     match finish(&args.url, &reports, &required) {
@@ -135,7 +139,7 @@ fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
 
 /// A store in which nothing can be written would fail nearly every case, each with the same words.
 async fn writable(storage: &dyn Storage) -> Result<()> {
-    let key = ObjectKey::new(format!("conformance-{}/segments/0/first", stores::random()?))?;
+    let key = ObjectKey::new(format!("{}/segments/0/first", litter::scratch("conformance")?))?;
     storage.put(&key, Payload::from("longshore conformance")).await?;
     storage.delete(&key).await?;
     Ok(())

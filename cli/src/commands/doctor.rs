@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::{BoxFuture, join};
+use futures::future::{BoxFuture, join3};
 use longshore_conformance::doctor::{Finding, Health, examine};
 use serde_json::json;
 
 use super::text::print_json;
 use crate::address;
 use crate::args::Doctor;
-use crate::exit::{Exit, Failure, Result, one_line};
+use crate::exit::{Exit, Result, one_line};
 use crate::output::say;
 use crate::stores::{self, Kind};
 
@@ -26,7 +26,7 @@ pub(super) async fn run(args: &Doctor, json: bool) -> Result<Exit> {
     let kind = stores::of(&args.url);
     // A wrong address is no finding about a store.
     if let Ok(Err(error)) = tokio::time::timeout(OPENING, stores::open(Arc::clone(&kind))).await {
-        return Err(Failure::of_store(&error, &args.url, ToOwned::to_owned));
+        return Err(stores::unreached(&error, &args.url));
     }
     let mut findings = findings(&kind).await;
     name_store(&mut findings, &args.url);
@@ -43,8 +43,9 @@ pub(super) async fn run(args: &Doctor, json: bool) -> Result<Exit> {
 async fn findings(kind: &Arc<dyn Kind>) -> Vec<Finding> {
     let opener = Arc::clone(kind);
     let open = move || -> BoxFuture<'static, _> { Box::pin(stores::open(Arc::clone(&opener))) };
-    let (mut findings, looked) = join(examine(&open), look(Arc::clone(kind))).await;
+    let (mut findings, looked, left) = join3(examine(&open), look(Arc::clone(kind)), left_behind(kind)).await;
     findings.extend(looked);
+    findings.extend(left);
     sweep(Arc::clone(kind)).await;
     findings
 }
@@ -53,6 +54,16 @@ async fn look(kind: Arc<dyn Kind>) -> Vec<Finding> {
     let looking = tokio::task::spawn_blocking(move || kind.look());
     // A place that cannot even be looked at does not answer the examination either, which says so.
     tokio::time::timeout(LOOKING, looking).await.ok().and_then(std::result::Result::ok).unwrap_or_default()
+}
+
+/// What killed runs have left. Beside the examination, which needs the time.
+async fn left_behind(kind: &Arc<dyn Kind>) -> Option<Finding> {
+    let looking = async {
+        let storage = stores::open(Arc::clone(kind)).await.ok()?;
+        stores::left_behind(&**kind, &*storage).await
+    };
+    let text = tokio::time::timeout(LOOKING, looking).await.ok()??;
+    Some(Finding { topic: "left behind", health: Health::Note, text })
 }
 
 async fn sweep(kind: Arc<dyn Kind>) {
@@ -80,6 +91,7 @@ fn exit(findings: &[Finding]) -> Exit {
     match (first(Health::Bad), first(Health::Unknown)) {
         (Some(bad), _) => match bad.topic {
             "reachable" => Exit::Busy,
+            "address" => Exit::Usage,
             "writable" | "credentials" => Exit::Failure,
             _ => Exit::Unsupported,
         },
@@ -158,5 +170,6 @@ mod tests {
         assert_eq!(ended(Refusing(ErrorKind::Unavailable)), (Health::Unknown, Exit::Busy));
         assert_eq!(ended(Refusing(ErrorKind::Missing)), (Health::Bad, Exit::Busy));
         assert_eq!(ended(Refusing(ErrorKind::Denied)), (Health::Bad, Exit::Failure));
+        assert_eq!(ended(Refusing(ErrorKind::Invalid)), (Health::Bad, Exit::Usage));
     }
 }

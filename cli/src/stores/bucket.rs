@@ -7,6 +7,7 @@ use longshore::{Error, ErrorKind, Result, S3, S3Builder, Storage};
 use longshore_conformance::doctor::{Finding, Health};
 
 use super::Kind;
+use crate::hint;
 
 /// An access key that no server knows.
 const NO_SUCH_KEY: &str = "LONGSHORENOSUCHKEY00";
@@ -60,6 +61,15 @@ impl Kind for Bucket {
         let text = "requests go to another machine without TLS: everyone on the way can read and change the documents; \
                     use https";
         vec![Finding { topic: "endpoint", health: Health::Warning, text: text.to_owned() }]
+    }
+
+    fn removal(&self, names: &[String]) -> Option<String> {
+        let address = self.url.split('?').next()?.trim_end_matches('/');
+        let endpoint = self.endpoint().map(|endpoint| format!(" --endpoint-url {}", hint::quoted(&endpoint)));
+        let places: Vec<String> = names.iter().map(|name| format!("--include '{name}/*'")).collect();
+        let places = places.join(" ");
+        let from = hint::quoted(&format!("{address}/"));
+        Some(format!("aws s3 rm {from} --recursive --exclude '*' {places}{}", endpoint.unwrap_or_default()))
     }
 
     fn next_step(&self, error: &Error) -> Option<String> {
@@ -130,8 +140,18 @@ mod tests {
     fn a_next_step_is_said_once() {
         let next = |kind, message: &'static str| Bucket::new("s3://b").next_step(&Error::new(kind, message));
         assert!(next(ErrorKind::Denied, "the server does not know the access key").is_some());
-        assert_eq!(next(ErrorKind::Denied, "no credentials: set AWS_ACCESS_KEY_ID"), None);
+        assert_eq!(next(ErrorKind::Denied, "no credentials were found: set AWS_ACCESS_KEY_ID"), None);
         assert_eq!(next(ErrorKind::Denied, "the signature does not match: is the secret key right?"), None);
+    }
+
+    #[test]
+    fn scratch_places_are_removed_by_one_command() {
+        let bucket = Bucket::new("s3://b/notes/?endpoint=https://example.org");
+        assert_eq!(
+            bucket.removal(&["doctor-1".to_owned(), "doctor-2".to_owned()]).unwrap(),
+            "aws s3 rm s3://b/notes/ --recursive --exclude '*' --include 'doctor-1/*' --include 'doctor-2/*' \
+             --endpoint-url https://example.org"
+        );
     }
 
     #[test]

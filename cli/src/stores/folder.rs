@@ -4,11 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use longshore::{Result, Storage};
+use longshore::{Error, ErrorKind, Result, Storage};
 use longshore_conformance::doctor::{Finding, Health};
 
 use super::Kind;
 use crate::address;
+use crate::hint;
 use crate::mounts;
 
 /// A store in a folder.
@@ -40,6 +41,16 @@ impl Kind for Folder {
             .map(|why| warning(format!("the folder lies {why}: other machines may see it late, or see another one")));
         let fleeting = mounts::fleeting(&folder).map(|why| warning(format!("the folder lies {why}")));
         shared.into_iter().chain(fleeting).collect()
+    }
+
+    fn creation(&self, error: &Error) -> Option<String> {
+        let create = || format!("or, for a new store, create it: mkdir -p {}", hint::path(&self.path));
+        (error.kind() == ErrorKind::Missing).then(create)
+    }
+
+    fn removal(&self, names: &[String]) -> Option<String> {
+        let paths: Vec<String> = names.iter().map(|name| hint::path(&self.path.join(name))).collect();
+        Some(format!("rm -r {}", paths.join(" ")))
     }
 
     /// A storage removes objects only: empty folders stay.

@@ -35,6 +35,11 @@ pub(super) fn cases() -> Vec<Case> {
         })
         .needs(&[Need::Killable])
         .deadline(STARTING),
+        Case::new("crash::of_a_part_of_the_server", Group::Crash, Rule::Invariant(2), |cx| {
+            of_the_server::of_a_part(cx).boxed()
+        })
+        .needs(&[Need::KillablePart])
+        .deadline(STARTING),
     ]
 }
 

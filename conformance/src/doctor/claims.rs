@@ -1,8 +1,9 @@
 //! What the adapter says of the store, and what longshore does about it: a word on each of its [`Capabilities`].
 
+use longshore_core::format::MAX_RECORD;
 use longshore_core::{Capabilities, Flaw};
 
-use super::checks::{SEGMENT, refused};
+use super::checks::refused;
 use super::{Finding, Health};
 
 /// The largest body of a document.
@@ -38,8 +39,8 @@ fn read_time(carried: bool) -> Finding {
 }
 
 fn max_object(most: u64) -> Finding {
-    let (health, text) = if most < SEGMENT as u64 {
-        (Health::Bad, format!("an object has at most {most} bytes: a segment, of up to 8 MiB, would not fit"))
+    let (health, text) = if most < MAX_RECORD {
+        (Health::Bad, format!("an object has at most {most} bytes: a commit, of up to 1 MiB, would not fit"))
     } else if most < LARGEST {
         (Health::Warning, format!("an object has at most {most} bytes, so larger documents are refused by name"))
     } else {
@@ -75,7 +76,8 @@ mod tests {
         let lacking = [
             (right.clone().with_atomic_create(false), Health::Bad),
             (right.clone().with_read_time(false), Health::Note),
-            (right.clone().with_max_object(1 << 20), Health::Bad),
+            (right.clone().with_max_object((1 << 20) - 1), Health::Bad),
+            (right.clone().with_max_object(1 << 20), Health::Warning),
             (right.clone().with_max_object(1 << 29), Health::Warning),
             (right.clone().with_parallelism(1), Health::Note),
         ];

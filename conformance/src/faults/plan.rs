@@ -23,6 +23,8 @@ pub struct Call {
     pub operation: &'static str,
     /// The object, folder or entry that it was about.
     pub on: String,
+    /// When it was made, in milliseconds of the plan's clock.
+    pub at: u64,
     /// What it met.
     pub fault: Option<Fault>,
 }
@@ -140,7 +142,7 @@ impl Plan {
             return std::future::pending().await;
         }
         pause().await;
-        let (number, fault) = self.script().begin(operation, on);
+        let (number, fault) = self.script().begin(operation, on, self.clock.millis());
         self.land_due(number).await;
         fault
     }
@@ -250,10 +252,10 @@ impl Plan {
 }
 
 impl Script {
-    fn begin(&mut self, operation: &'static str, on: String) -> (u64, Option<Fault>) {
+    fn begin(&mut self, operation: &'static str, on: String, at: u64) -> (u64, Option<Fault>) {
         let number = self.calls.len() as u64;
         let fault = self.next(number).filter(|fault| fault.fits(operation));
-        self.calls.push(Call { number, operation, on, fault });
+        self.calls.push(Call { number, operation, on, at, fault });
         (number, fault)
     }
 

@@ -25,9 +25,11 @@ pub(crate) struct Judged {
 }
 
 /// How a failure begins that tells nothing about the rule of its case.
-const BESIDE: [&str; 7] = [
+const BESIDE: [&str; 9] = [
     "hangs",
+    "not run",
     "panicked",
+    "dropping the ",
     "what the case left cannot be removed",
     "it was cancelled",
     "no thread could be started",

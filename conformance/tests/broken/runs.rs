@@ -20,6 +20,8 @@ pub(crate) struct Broken {
     pub(crate) name: &'static str,
     /// The cases to run, as [`Suite::only`] takes them.
     pub(crate) only: &'static str,
+    /// How much they do: some mistakes only show among thousands.
+    pub(crate) size: Size,
     /// The adapter to test.
     pub(crate) harness: fn() -> Harness,
     /// Cases that must catch it.
@@ -46,7 +48,7 @@ pub(crate) fn run(table: &[Broken]) -> Matrix {
 }
 
 fn row(broken: &Broken) -> Row {
-    let reports = Suite::new((broken.harness)()).size(Size::Quick).seed(SEED).only(broken.only).run().unwrap();
+    let reports = Suite::new((broken.harness)()).size(broken.size).seed(SEED).only(broken.only).run().unwrap();
     let judged = reports.iter().map(Judged::new).collect();
     Row { name: broken.name.to_owned(), caught_by: broken.caught_by.to_vec(), judged }
 }

@@ -81,6 +81,7 @@ pub(crate) fn named(mistake: Mistake) -> &'static [&'static str] {
         Mistake::RefusalIsDone => {
             &["interruption::server::a_call_is_refused", "interruption::storage::a_call_is_refused"]
         }
+        Mistake::RetryAfterIgnored => &["interruption::storage::a_call_is_refused"],
         Mistake::ExistsIsFailure => {
             &["interruption::server::a_write_is_delivered_twice", "interruption::storage::a_write_is_delivered_twice"]
         }

@@ -264,7 +264,7 @@ impl Server for Broken {
                 let written = self.inner.changes_read(entry.sequence, 1).await?.pop().and_then(|reply| reply.value);
                 if let Some(written) = written.filter(|written| matches!(written.content, Content::Changes(_))) {
                     let author = Author { client: written.client, attempt: written.attempt, lease: None, time: None };
-                    let staged = Staged { checkpoint: 0, content: written.content.clone() };
+                    let staged = Staged { checkpoint: 0, content: written.content.clone(), too_large: Vec::new() };
                     let again = self.inner.prepare(&written.tip(), &author, &staged)?;
                     self.inner.changes_write(&again).await?;
                 }

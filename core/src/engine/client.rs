@@ -95,7 +95,8 @@ impl Client {
     ///   conflict is committed, when it returns.
     /// - **An error leaves** whatever was done so far, durable and consistent; the next sync goes on from there.
     /// - **Errors**: `Replaced` if the store is not the one this replica knows (nothing was changed then), `Locked` if the
-    ///   replica is being synced already, `Unavailable` if the store cannot be reached, and what the storage gives.
+    ///   replica is being synced already, `Unavailable` if the store cannot be reached, and what the storage gives. `Unsupported`
+    ///   names a document that is too large for the storage: all others are committed then, and it stays pending.
     pub async fn sync(&self) -> Result<SyncReport> {
         self.sync_as(None).instrument(info_span!("sync")).await
     }

@@ -9,11 +9,11 @@ use super::open::needs_snapshot;
 use super::report::Phase;
 use super::session::Session;
 use crate::error::{Error, ErrorKind, Outcome, Result};
-use crate::model::RowNumber;
+use crate::model::{DocumentId, RowNumber};
 use crate::replica::{Attempt, PendingChange, RowSet, Step};
 use crate::runtime::jittered;
 use crate::sabotage::{Mistake, on, taken_for_done};
-use crate::server::{Author, Prepared, Staged, Tip, Written};
+use crate::server::{Author, Prepared, Staged, Tip, TooLarge, Written};
 use crate::storage::Reply;
 
 /// Body bytes of one page read from the outbox: as many as one piece of packing, so that one page is read while another is
@@ -38,12 +38,12 @@ impl Session<'_> {
         loop {
             let fresh = self.attempt.is_none();
             if fresh && !self.prepare(&mut load).await? {
-                return Ok(());
+                return self.left_out();
             }
             if self.send().await? {
                 self.pause_after_contention(lost).await;
                 if fresh {
-                    return Ok(());
+                    return self.left_out();
                 }
                 // What was staged may hold rows that are committed now.
                 load = None;
@@ -53,6 +53,21 @@ impl Session<'_> {
             self.report.races_lost += 1;
             self.catch_up(lost).await?;
         }
+    }
+
+    /// All else is committed; what the store cannot take is said, and stays in the outbox.
+    fn left_out(&mut self) -> Result<()> {
+        let mut large = std::mem::take(&mut self.too_large).into_iter();
+        let Some(first) = large.next() else {
+            return Ok(());
+        };
+        let others = large.len();
+        let error = Error::from(first);
+        if others == 0 {
+            return Err(error.with_operation("push"));
+        }
+        let what = format!("{}; {others} more are too large as well", error.message());
+        Err(Error::new(error.kind(), what).with_operation("push"))
     }
 
     /// After a lost race: wait a little, take the lease if it happened often, and pull what won.
@@ -110,8 +125,9 @@ impl Session<'_> {
         Ok(true)
     }
 
-    /// Stages the newest row of each pending document; `None` if there is none.
-    async fn stage(&self) -> Result<Option<Load>> {
+    /// Stages the newest row of each pending document; `None` if there is none that the store can take.
+    async fn stage(&mut self) -> Result<Option<Load>> {
+        self.too_large.clear();
         // Of an agreed plan only what it knew is pushed.
         let newest = match self.agreed {
             Some(plan) => plan.last_row(),
@@ -141,9 +157,20 @@ impl Session<'_> {
             })
         });
         let staged = self.client.server.put(self.tip()?.number(), changes.boxed()).await?;
-        let (rows, _) = noted.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let rows = rows.into_iter().collect();
-        Ok(Some(Load { staged, rows }))
+        let (mut rows, _) = noted.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if !staged.too_large.is_empty() {
+            let left = self.rows_of(&staged.too_large).await?;
+            rows.retain(|row| !left.contains(*row));
+            self.too_large.clone_from(&staged.too_large);
+        }
+        let rows: RowSet = rows.into_iter().collect();
+        Ok((!rows.is_empty()).then_some(Load { staged, rows }))
+    }
+
+    async fn rows_of(&self, large: &[TooLarge]) -> Result<RowSet> {
+        let ids: Vec<DocumentId> = large.iter().map(|large| large.id.clone()).collect();
+        let outbox = self.client.replica.outbox(&ids).await?;
+        Ok(outbox.rows.into_values().flatten().map(|pending| pending.row).collect())
     }
 
     fn pages(

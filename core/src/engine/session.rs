@@ -9,7 +9,7 @@ use crate::model::RowNumber;
 use crate::replica::{Applied, Attempt, Batch, Claim, Step};
 use crate::runtime::{Ticks, new_client_id};
 use crate::sabotage::{Mistake, on};
-use crate::server::{Lease, Tip, Traffic};
+use crate::server::{Lease, Tip, TooLarge, Traffic};
 
 /// One minute: how old the kept time of the last sync may get before a poll without news writes it down.
 const STATUS_LAG: u64 = 60_000;
@@ -33,6 +33,8 @@ pub(super) struct Session<'a> {
     /// Whether pending rows were settled, answered or put into conflict, or a collection was seen: what was staged from them
     /// must be staged again.
     pub(super) restage: bool,
+    /// Documents that the store takes no object for: what was staged last has no change of theirs.
+    pub(super) too_large: Vec<TooLarge>,
     /// Body bytes stored here so far.
     pub(super) pulled_bytes: u64,
     /// Whether this sync looked at the store itself, as a process's first one does, and did not only poll.
@@ -69,6 +71,7 @@ impl<'a> Session<'a> {
             verified,
             lease: None,
             restage: false,
+            too_large: Vec::new(),
             pulled_bytes: 0,
             opened: false,
             agreed: None,

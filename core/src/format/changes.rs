@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::frame::{Kind, Packer};
+use super::frame::{self, Kind, Packer};
 use super::record::{SegmentRef, decode_record};
 use super::{MAX_INLINE, SEGMENT_TARGET};
 use crate::error::{Error, ErrorKind, Result};
@@ -19,6 +19,12 @@ const MAX_NAMES: usize = 8 << 20;
 const MAX_INLINE_NAMES: usize = 256 << 10;
 /// What a change's header has beside its id and revisions, about.
 const NAME_OVERHEAD: usize = 16;
+/// The most that a change's header has beside its id and revisions, in JSON,
+const HEADER_MOST: u64 = 192;
+/// and the most that one byte of those becomes there.
+const ESCAPED_MOST: u64 = 6;
+/// The most that an entry's or a segment's header has beside its changes.
+const RECORD_MOST: u64 = 2 << 10;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -84,6 +90,12 @@ fn revision_len(revision: Option<&Revision>) -> usize {
     revision.map_or(0, |revision| revision.as_str().len())
 }
 
+/// Bytes of a change's header, about.
+fn names_len(change: &Change) -> usize {
+    let base = change.base.as_ref().map_or(0, |base| revision_len(base.revision.as_ref()));
+    NAME_OVERHEAD + change.id.as_str().len() + revision_len(change.revision.as_ref()) + base
+}
+
 #[derive(Serialize, Deserialize)]
 struct SegmentHeader {
     key: String,
@@ -104,6 +116,8 @@ pub(crate) struct Batcher {
     names: usize,
     /// The changes themselves, as long as they may still fit into an entry.
     inline: Option<Vec<Change>>,
+    /// The most bytes that the storage takes as one object.
+    limit: u64,
 }
 
 /// A segment ready to be stored.
@@ -111,16 +125,18 @@ pub(crate) struct SealedSegment {
     pub(crate) key: ObjectKey,
     pub(crate) parts: Vec<Bytes>,
     pub(crate) reference: SegmentRef,
+    /// The document of its only change; none if it has several.
+    pub(crate) only: Option<DocumentId>,
 }
 
 impl Batcher {
-    pub(crate) fn new() -> Self {
-        Self { packer: Packer::default(), headers: Vec::new(), names: 0, inline: Some(Vec::new()) }
+    /// A new one, for objects of at most `limit` bytes: only a change that is alone in its segment can be larger.
+    pub(crate) fn new(limit: u64) -> Self {
+        Self { packer: Packer::default(), headers: Vec::new(), names: 0, inline: Some(Vec::new()), limit }
     }
 
     pub(crate) fn push(&mut self, change: Change) -> Result<()> {
-        self.names += NAME_OVERHEAD + change.id.as_str().len() + revision_len(change.revision.as_ref());
-        self.names += change.base.as_ref().map_or(0, |base| revision_len(base.revision.as_ref()));
+        self.names += names_len(&change);
         self.headers.push(ChangeHeader::of(&change));
         if let Some(body) = change.action.body() {
             self.packer.write(body)?;
@@ -140,16 +156,27 @@ impl Batcher {
 
     /// Whether a segment that begun can take this change too. A new one takes any.
     pub(crate) fn has_room_for(&self, change: &Change) -> bool {
-        self.is_empty() || self.packer.raw_len() + change.action.len() as u64 <= MAX_RAW
+        let (body, names) = (change.action.len() as u64, names_len(change));
+        self.is_empty() || self.packer.raw_len() + body <= MAX_RAW && self.most(body, names, 1) <= self.limit
     }
 
     /// Whether a segment is full.
     pub(crate) fn is_full(&self) -> bool {
-        self.packer.packed_len() >= SEGMENT_TARGET || self.packer.raw_len() >= MAX_RAW || self.names >= MAX_NAMES
+        self.packer.packed_len() >= SEGMENT_TARGET
+            || self.packer.raw_len() >= MAX_RAW
+            || self.names >= MAX_NAMES
+            || self.most(0, 0, 0) >= self.limit
+    }
+
+    /// The most bytes that these changes and some more can become as one object, however badly they compress.
+    fn most(&self, bodies: u64, names: usize, changes: u64) -> u64 {
+        let header = (self.names + names) as u64 * ESCAPED_MOST + (self.headers.len() as u64 + changes) * HEADER_MOST;
+        self.packer.most_with(bodies) + frame::most_packed(header + RECORD_MOST)
     }
 
     fn fits_inline(&self) -> bool {
-        self.packer.packed_len() <= MAX_INLINE
+        self.most(0, 0, 0) <= self.limit
+            && self.packer.packed_len() <= MAX_INLINE
             && self.packer.raw_len() <= MAX_INLINE_RAW
             && self.names <= MAX_INLINE_NAMES
     }
@@ -161,6 +188,7 @@ impl Batcher {
     }
 
     pub(crate) fn seal(self, key: ObjectKey) -> Result<SealedSegment> {
+        let only = if let [header] = &self.headers[..] { Some(header.id.clone()) } else { None };
         let header = SegmentHeader { key: key.to_string(), changes: self.headers };
         let parts = self.packer.seal(Kind::Segment, &header)?;
         let mut hasher = blake3::Hasher::new();
@@ -170,7 +198,7 @@ impl Batcher {
         let length = parts.iter().map(|part| part.len() as u64).sum();
         let hash = Hash::from_bytes(*hasher.finalize().as_bytes());
         let reference = SegmentRef { name: key.to_string(), length, hash };
-        Ok(SealedSegment { key, parts, reference })
+        Ok(SealedSegment { key, parts, reference, only })
     }
 }
 
@@ -183,12 +211,40 @@ mod tests {
     #[test]
     fn a_nearly_full_segment_is_closed_before_a_large_document() {
         let put = |id: &str, len: usize| Change::put(Document::new(id, vec![0; len]).unwrap());
-        let mut batcher = Batcher::new();
+        let mut batcher = Batcher::new(u64::MAX);
         let large = put("large", 1 << 20);
         assert!(batcher.has_room_for(&large), "a new one takes any");
         let nearly = usize::try_from(MAX_RAW).unwrap() - 1;
         batcher.push(put("nearly", nearly)).unwrap();
         assert!(!batcher.is_full() && !batcher.has_room_for(&large));
         assert!(batcher.has_room_for(&put("small", 1)));
+    }
+
+    /// Noise in bodies and the worst of names in headers: whatever is cut by the bound keeps it once it is sealed.
+    #[test]
+    fn no_segment_of_several_changes_is_above_the_limit() {
+        let limit = 300 << 10;
+        let mut reader = blake3::Hasher::new().finalize_xof();
+        let mut sealed = Vec::new();
+        let mut batcher = Batcher::new(limit);
+        let close = |batcher: &mut Batcher| std::mem::replace(batcher, Batcher::new(limit));
+        for number in 0..400_usize {
+            let mut body = vec![0; (number * 7919) % (64 << 10)];
+            reader.fill(&mut body);
+            let id = format!("{number}{}", "\u{1}".repeat(number % 900));
+            let change = Change::put(Document::new(id.as_str(), body).unwrap());
+            if !batcher.has_room_for(&change) {
+                sealed.push(close(&mut batcher));
+            }
+            batcher.push(change).unwrap();
+            if batcher.is_full() {
+                sealed.push(close(&mut batcher));
+            }
+        }
+        let key = ObjectKey::new("domains/main/segments/0/x").unwrap();
+        let lengths: Vec<u64> =
+            sealed.into_iter().map(|batcher| batcher.seal(key.clone()).unwrap().reference.length).collect();
+        assert!(lengths.iter().all(|length| *length <= limit), "{lengths:?}");
+        assert!(lengths.iter().sum::<u64>() / lengths.len() as u64 > limit / 3, "they are well filled: {lengths:?}");
     }
 }

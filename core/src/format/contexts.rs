@@ -5,16 +5,17 @@
 //! many threads there are and however many objects were in work at once. What is over that is freed after its use. A device that
 //! syncs one store keeps one of each kind.
 
-use std::io::{self, Read};
+use std::io;
 use std::sync::{Mutex, PoisonError};
 
 use zstd::bulk::Compressor;
-use zstd::stream::read::Decoder;
-use zstd::zstd_safe::DCtx;
+use zstd::zstd_safe::{DCtx, DParameter, InBuffer, OutBuffer, ResetDirective, get_error_name};
 
 const LEVEL: i32 = 3;
 /// The largest window a reader grants: 8 MiB. Writers at our level use 2 MiB at most.
 const WINDOW_LOG_MAX: u32 = 23;
+/// Bytes by which a buffer grows at least.
+const MORE: usize = 64 << 10;
 /// How many of a kind wait. More would help only while more objects than this are packed at the same moment.
 const IDLE: usize = 4;
 /// The largest context that waits, in bytes. A larger one has just done so much work that a new one hardly counts beside it.
@@ -31,6 +32,10 @@ pub(super) fn compress(bytes: &[u8]) -> io::Result<Vec<u8>> {
 /// What these zstd frames hold, at most `limit` bytes of it, in a buffer that has room for `likely` bytes at first.
 pub(super) fn decompress(frames: &[u8], limit: u64, likely: usize) -> io::Result<Vec<u8>> {
     DECOMPRESSORS.decompress(frames, limit, likely)
+}
+
+fn failed(code: usize) -> io::Error {
+    io::Error::other(get_error_name(code))
 }
 
 /// Where contexts wait. One whose use failed does not come back.
@@ -71,10 +76,24 @@ impl Shelf<DCtx<'static>> {
     fn decompress(&self, frames: &[u8], limit: u64, likely: usize) -> io::Result<Vec<u8>> {
         let mut context = self.take().unwrap_or_else(DCtx::create);
         // This drops what an earlier use may have left in it.
-        let mut decoder = Decoder::with_context(frames, &mut context);
-        decoder.window_log_max(WINDOW_LOG_MAX)?;
-        let mut raw = Vec::with_capacity(likely);
-        decoder.take(limit).read_to_end(&mut raw)?;
+        context.reset(ResetDirective::SessionAndParameters).map_err(failed)?;
+        context.set_parameter(DParameter::WindowLogMax(WINDOW_LOG_MAX)).map_err(failed)?;
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let (mut raw, mut input) = (Vec::with_capacity(likely.min(limit)), InBuffer::around(frames));
+        let mut left = 0;
+        while raw.len() < limit && (left > 0 || input.pos() < frames.len()) {
+            if raw.len() == raw.capacity() {
+                raw.reserve_exact(raw.len().max(MORE).min(limit - raw.len()));
+            }
+            let before = (raw.len(), input.pos());
+            // Where there is room for a whole frame, it is unpacked right into it.
+            let mut output = OutBuffer::around_pos(&mut raw, before.0);
+            left = context.decompress_stream(&mut output, &mut input).map_err(failed)?;
+            if (raw.len(), input.pos()) == before {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+        raw.truncate(limit);
         let size = context.sizeof();
         self.give_back(context, size);
         Ok(raw)
@@ -140,8 +159,10 @@ mod tests {
             let packed = compressors.compress(&bytes).unwrap();
             let compressor = compressors.take().unwrap();
             compressors.give_back(compressor, 0);
-            assert_eq!(decompressors.decompress(&packed, u64::MAX, len).unwrap(), bytes);
+            assert_eq!(decompressors.decompress(&packed, u64::MAX, 0).unwrap(), bytes);
             assert_eq!(decompressors.take().is_some(), kept, "{len} bytes");
+            assert_eq!(decompressors.decompress(&packed, u64::MAX, len).unwrap(), bytes);
+            assert!(decompressors.take().is_some(), "into {len} bytes of room");
         }
     }
 }

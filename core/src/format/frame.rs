@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 
 use super::FORMAT_VERSION;
 use super::contexts;
+use super::dense;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::Hash;
 use crate::sabotage::{Mistake, on};
@@ -227,6 +228,11 @@ pub(super) struct Packer {
 impl Packer {
     pub(super) fn write(&mut self, mut body: &[u8]) -> Result<()> {
         self.raw_len += body.len() as u64;
+        if dense::is_dense(body).map_err(internal)? {
+            self.flush()?;
+            dense::pack(body, &mut self.packed);
+            return Ok(());
+        }
         while self.piece.len() + body.len() >= PIECE {
             let (now, later) = body.split_at(PIECE - self.piece.len());
             self.piece.extend_from_slice(now);
@@ -256,6 +262,11 @@ impl Packer {
         self.packed.len()
     }
 
+    /// The most bytes that the frame can have before its header, with so many body bytes more.
+    pub(super) fn most_with(&self, more: u64) -> u64 {
+        PREFIX as u64 + self.packed.len() as u64 + most_packed((self.piece.len() as u64).saturating_add(more))
+    }
+
     /// The stored bytes, in pieces.
     pub(super) fn seal(mut self, kind: Kind, header: &impl Serialize) -> Result<Vec<Bytes>> {
         let json = serde_json::to_vec(header).map_err(|error| internal(io::Error::other(error)))?;
@@ -278,6 +289,11 @@ impl Packer {
         prefix.extend_from_slice(sum.as_bytes());
         Ok(vec![prefix.freeze(), head.into(), bodies.into()])
     }
+}
+
+/// The most bytes that so many become: what does not compress grows a little. zstd's own bound is the half of this.
+pub(super) fn most_packed(bytes: u64) -> u64 {
+    bytes.saturating_add(bytes / 128 + 256)
 }
 
 fn checksum<'a>(prefix: &[u8], parts: impl IntoIterator<Item = &'a (impl AsRef<[u8]> + ?Sized + 'a)>) -> Hash {

@@ -101,7 +101,7 @@ impl Server for StoredServer {
     }
 
     fn prepare(&self, after: &Tip, author: &Author, staged: &Staged) -> Result<Prepared> {
-        log::prepare(&self.layout, after, author, staged)
+        log::prepare(&self.wire, &self.layout, after, author, staged)
     }
 
     #[instrument(level = "debug", skip_all)]

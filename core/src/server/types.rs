@@ -6,8 +6,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use crate::error::{Error, ErrorKind};
 use crate::format::{LeaseKind, SegmentRef};
-use crate::model::{AttemptNumber, Change, ClientId, FencingToken, Hash, MetadataVersion, Nonce, Sequence, StoreId};
+use crate::model::{
+    AttemptNumber, Change, ClientId, DocumentId, FencingToken, Hash, MetadataVersion, Nonce, Sequence, StoreId,
+};
 use crate::runtime::Ticks;
 use crate::storage::ServerTime;
 
@@ -146,6 +149,39 @@ pub struct Staged {
     pub checkpoint: u64,
     /// What the entry will hold.
     pub content: Content,
+    /// The documents whose changes are left out, since no object that the storage takes can hold them.
+    pub too_large: Vec<TooLarge>,
+}
+
+/// A document that the storage takes no object for.
+///
+/// ```
+/// use longshore_core::{Error, ErrorKind, TooLarge};
+///
+/// let film = TooLarge { id: "film".try_into()?, size: 3 << 20, limit: 1 << 20 };
+/// let error = Error::from(film);
+/// assert_eq!(error.kind(), ErrorKind::Unsupported);
+/// assert!(error.message().contains("film needs an object of 3145728 bytes"));
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TooLarge {
+    /// The document.
+    pub id: DocumentId,
+    /// Bytes of the object that would hold its change, compressed.
+    pub size: u64,
+    /// The most bytes that the storage takes as one object ([`Capabilities::max_object`](crate::Capabilities)).
+    pub limit: u64,
+}
+
+impl From<TooLarge> for Error {
+    fn from(TooLarge { id, size, limit }: TooLarge) -> Self {
+        let what = format!(
+            "{id} needs an object of {size} bytes and the store takes at most {limit}; make it smaller, or use a store \
+             that takes larger objects: its change is kept here"
+        );
+        Self::new(ErrorKind::Unsupported, what)
+    }
 }
 
 /// An entry that was not sent yet.

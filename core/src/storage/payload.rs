@@ -8,6 +8,9 @@ use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 
 use crate::error::{Error, ErrorKind, Result};
 
+/// The most bytes that are made room for before they come.
+const LIKELY: usize = 16 << 20;
+
 /// Bytes in pieces.
 pub type ByteStream = BoxStream<'static, Result<Bytes>>;
 
@@ -103,12 +106,15 @@ impl Object {
             return Err(Error::new(ErrorKind::Corrupt, "the object is larger than any that belongs there")
                 .with_expected(format_args!("at most {limit} bytes"), self.len));
         }
+        let promised = usize::try_from(self.len).unwrap_or(usize::MAX);
         let mut stream = self.into_stream();
         let first = stream.try_next().await?.unwrap_or_default();
         let Some(second) = stream.try_next().await? else {
             return Ok(first);
         };
-        let mut all = BytesMut::from(first.as_ref());
+        // Room for all of it, up to where a promise alone should not be believed.
+        let mut all = BytesMut::with_capacity(promised.min(LIKELY));
+        all.extend_from_slice(&first);
         all.extend_from_slice(&second);
         while let Some(bytes) = stream.try_next().await? {
             all.extend_from_slice(&bytes);

@@ -33,3 +33,21 @@ fn the_guide_names_every_package_that_it_uses() {
         assert!(!packages(manifest, part).is_empty());
     }
 }
+
+/// A reader comes with none of our words.
+#[test]
+fn the_words_are_explained_before_they_are_used() {
+    let table = GUIDE.find("| word | meaning |").expect("there is a table of words");
+    let end = table + GUIDE[table..].find("\n\n").expect("the table ends");
+    for word in
+        ["storage", "store", "segment", "log", "entry", "head", "domain", "attempt", "lease", "fencing", "metadata"]
+    {
+        let first = GUIDE.match_indices(word).map(|(at, _)| at).find(|at| {
+            // Not within another word or a name, such as `ahead` or `longshore-core`.
+            let before = GUIDE[..*at].chars().next_back().unwrap_or(' ');
+            let after = GUIDE[at + word.len()..].chars().next().unwrap_or(' ');
+            !before.is_alphanumeric() && !after.is_alphanumeric()
+        });
+        assert!(first.is_some_and(|first| first > table && first < end), "{word} is used before it is explained");
+    }
+}

@@ -43,6 +43,8 @@ pub(crate) struct Trouble {
     pub(crate) bucket_left: Option<u64>,
     /// The status and the code with which each write is refused.
     pub(crate) writes: Option<(u16, String)>,
+    /// The same, with which each request is refused.
+    pub(crate) all: Option<(u16, String)>,
 }
 
 #[derive(Debug, Default)]

@@ -74,11 +74,16 @@ async fn read(mut body: Incoming) -> (Bytes, bool) {
     (all.freeze(), true)
 }
 
-/// The answer to a write, where a test wants none to be taken.
+/// The answer to a request that a test wants to be refused.
 fn refused(objects: &Objects, method: &Method) -> Option<Answer> {
-    let (code, name) = objects.trouble().writes.clone()?;
     let writes = matches!(*method, Method::PUT | Method::POST);
-    writes.then(|| error(StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), &name))
+    let trouble = objects.trouble();
+    let (code, name) = trouble.all.as_ref().or_else(|| trouble.writes.as_ref().filter(|_| writes))?;
+    let mut answer = error(StatusCode::from_u16(*code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), name);
+    if name == "PermanentRedirect" {
+        insert(&mut answer, http::HeaderName::from_static("x-amz-bucket-region"), Double::OTHER_REGION);
+    }
+    Some(answer)
 }
 
 /// Whether the request is signed with the one key.

@@ -1,8 +1,11 @@
 //! Rounds of one story: several devices write and sync at once, and in the middle of it the server is killed. When it runs again,
 //! what it acknowledged is there, what it did not acknowledge is sent again, and all devices agree.
+//!
+//! Where a server has several parts and others stand in for one that dies, the same holds at once, whether or not it comes back.
 
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::{Either, join_all, select};
@@ -17,13 +20,18 @@ use crate::dice::{Dice, noise};
 use crate::harness::Killable;
 use crate::verdict::{Failure, ensure};
 
-const NAMES: [&str; 3] = ["a", "b", "c"];
+const NAMES: [&str; 5] = ["a", "b", "c", "d", "e"];
+/// Where all of the server dies, devices of these wait for it.
+const FEW: usize = 3;
 /// How often a device tries to sync once the server runs again: the first calls may still meet a connection of before.
 const TRIES: usize = 5;
 /// Of so many rounds one writes what needs a segment.
 const BULK: usize = 3;
 /// Bytes of that, which no compression makes less.
 const LARGE: usize = 700_000;
+/// How long the server stays dead at the most while devices still wait for it: what lies behind a gateway that lives hangs when it
+/// dies, and its clients are patient. They go on over its death, and need not give up first.
+const DEAD: Duration = Duration::from_secs(1);
 
 struct Story {
     cx: Context,
@@ -47,19 +55,30 @@ pub(super) async fn of_the_server(cx: Context) -> Result<(), Failure> {
     let Some(server) = cx.harness.killable.clone() else {
         return Err(Failure::ignored("the harness does not say how its server is killed"));
     };
-    let mut story = Story::begin(cx, server).await?;
+    let mut story = Story::begin(cx, server, &NAMES[..FEW]).await?;
     for round in 0..story.cx.size().pick(3, 8, 60) {
         story.round(round).await.map_err(|failure| failure.within(format!("kill {round}")))?;
     }
     story.end().await
 }
 
+pub(super) async fn of_a_part(cx: Context) -> Result<(), Failure> {
+    let Some(part) = cx.harness.killable_part.clone() else {
+        return Err(Failure::ignored("the harness does not say how a part of its server is killed"));
+    };
+    let mut story = Story::begin(cx, part, &NAMES).await?;
+    for round in 0..story.cx.size().pick(2, 4, 30) {
+        story.round_without(round).await.map_err(|failure| failure.within(format!("kill {round}")))?;
+    }
+    story.end().await
+}
+
 impl Story {
     /// All have joined and synced before anybody is killed.
-    async fn begin(cx: Context, server: Arc<dyn Killable>) -> Result<Self, Failure> {
+    async fn begin(cx: Context, server: Arc<dyn Killable>, names: &[&'static str]) -> Result<Self, Failure> {
         let dice = Dice::for_purpose(cx.seed(), "the server is killed");
         let mut devices = Vec::new();
-        for name in NAMES {
+        for &name in names {
             let replica = MemoryReplica::new();
             devices.push(Device { name, client: client(&cx, &replica).await?, replica });
         }
@@ -79,28 +98,70 @@ impl Story {
             self.restart_devices().await?;
         }
         self.write(round).await?;
-        let at = self.cx.pace.calls() + self.dice.below(self.calls + 1);
-        for (device, synced) in self.devices.iter().zip(self.killed_at(at).await?) {
-            if let Err(error) = synced {
-                bearable(device, &error)?;
-            }
-        }
-        self.server.start().await.map_err(|error| hook("start", &error))?;
+        let mut all = pin!(join_all(self.syncs()));
+        let early = match self.dies_in(all.as_mut()).await? {
+            Some(ended) => Some(ended),
+            None => tokio::time::timeout(DEAD, all.as_mut()).await.ok(),
+        };
+        self.start().await?;
+        self.bearable(match early {
+            Some(ended) => ended,
+            None => all.await,
+        })?;
         self.settle().await
     }
 
-    /// All sync at once; after so many calls, or when all is done, the server dies.
-    async fn killed_at(&self, calls: u64) -> Result<Vec<Called<SyncReport>>, Failure> {
-        let (all, reached) = (join_all(self.syncs()), pin!(self.cx.pace.reaches(calls)));
-        let (ended, killed) = match select(all, reached).await {
-            Either::Left((ended, _)) => (ended, self.server.kill().await),
-            Either::Right(((), under_way)) => {
-                // What is under way goes on beside it.
-                futures::join!(under_way, self.server.kill())
-            }
+    /// A part dies, and is missed by nobody; it comes back while all sync, and spoils nothing.
+    async fn round_without(&mut self, round: usize) -> Result<(), Failure> {
+        if round % 2 == 1 {
+            self.restart_devices().await?;
+        }
+        self.write(round).await?;
+        let mut all = pin!(join_all(self.syncs()));
+        let early = self.dies_in(all.as_mut()).await?;
+        self.bearable(match early {
+            Some(ended) => ended,
+            None => all.await,
+        })?;
+        self.settle().await.map_err(|failure| failure.within("while a part is dead"))?;
+        self.write(round).await?;
+        let (ended, started) = futures::join!(join_all(self.syncs()), self.start());
+        started?;
+        self.bearable(ended)?;
+        self.settle().await.map_err(|failure| failure.within("when it is back"))
+    }
+
+    /// After some calls of these syncs, or when all are done, the server dies: `None` where some go on.
+    async fn dies_in<A>(&mut self, all: Pin<&mut A>) -> Result<Option<A::Output>, Failure>
+    where
+        A: Future,
+    {
+        let calls = self.cx.pace.calls() + self.dice.below(self.calls + 1);
+        let ended = match select(all, pin!(self.cx.pace.reaches(calls))).await {
+            Either::Left((ended, _)) => Some(ended),
+            Either::Right(_) => None,
         };
-        killed.map_err(|error| hook("kill", &error))?;
+        self.server.kill().await.map_err(|error| hook("kill", &error))?;
         Ok(ended)
+    }
+
+    async fn start(&self) -> Result<(), Failure> {
+        self.server.start().await.map_err(|error| hook("start", &error))
+    }
+
+    /// A server that dies answers nothing. That says nothing of what it stores.
+    fn bearable(&self, ended: Vec<Called<SyncReport>>) -> Result<(), Failure> {
+        for (device, synced) in self.devices.iter().zip(ended) {
+            if let Err(error) = synced {
+                let lost = matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::Missing | ErrorKind::Replaced);
+                ensure!(
+                    !lost,
+                    "while the server died, device {} was told that the store is lost: {error}",
+                    device.name
+                );
+            }
+        }
+        Ok(())
     }
 
     /// Each as a task of its own.
@@ -183,13 +244,6 @@ async fn sync(device: &Device) -> Result<(), Failure> {
     let report = report.map_err(|error| Failure::from(error).within(format!("device {} syncs", device.name)))?;
     ensure!(!report.cloned, "device {} took itself for a copy: what it had sent was not there any more", device.name);
     ensure!(report.conflicts == 0, "device {} met a conflict, and nobody quarrelled", device.name);
-    Ok(())
-}
-
-/// A server that died answers nothing. That says nothing of what it stores.
-fn bearable(device: &Device, error: &Error) -> Result<(), Failure> {
-    let lost = matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::Missing | ErrorKind::Replaced);
-    ensure!(!lost, "while the server died, device {} was told that the store is lost: {error}", device.name);
     Ok(())
 }
 

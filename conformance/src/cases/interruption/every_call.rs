@@ -16,8 +16,8 @@ use super::world::{World, shows_enough};
 use crate::case::{Case, Group, Need, Rule};
 use crate::context::Context;
 use crate::dice::Dice;
-use crate::faults::{Fault, When};
-use crate::verdict::Failure;
+use crate::faults::{Call, Fault, When};
+use crate::verdict::{Failure, ensure};
 
 /// Calls of an outage: more than the core tries one request.
 const OUTAGE: u64 = 7;
@@ -102,6 +102,9 @@ async fn every_call(cx: Context, level: Level, policy: LockPolicy, faults: &[Fau
         plan.arm_all(place.call..place.call + place.calls, place.fault);
         let lived = async {
             live(&mut world, story, &[place.fault]).await?;
+            if level == Level::Storage && place.calls == 1 {
+                waited_as_asked(&plan.trace())?;
+            }
             world.heal_and_judge().await
         };
         let lived = lived.await;
@@ -109,6 +112,23 @@ async fn every_call(cx: Context, level: Level, policy: LockPolicy, faults: &[Fau
         lived.map_err(|failure| failure.within(world.story()))?;
     }
     shows_enough(met, chosen.len() as u64)
+}
+
+/// Who was refused once asks for the same again when the server said, not before. (The core asks a storage again by itself; the
+/// failed call of a server is its caller's.)
+fn waited_as_asked(trace: &[Call]) -> Result<(), Failure> {
+    let refused = trace.iter().filter_map(|call| match call.fault {
+        Some(Fault::Refused { after }) => Some((call, after)),
+        _ => None,
+    });
+    for (call, after) in refused {
+        let same = |later: &&Call| (later.operation, &later.on) == (call.operation, &call.on);
+        if let Some(again) = trace.iter().filter(|later| later.number > call.number).find(same) {
+            let waited = Duration::from_millis(again.at - call.at);
+            ensure!(waited >= after, "it was sent again after {waited:?}, and the server had asked for {after:?}");
+        }
+    }
+    Ok(())
 }
 
 /// So many places, as many of each operation as of any other: there are few puts in a day, and many gets.

@@ -36,7 +36,7 @@ async fn a_large_commit_reads_back(cx: Context) -> Result<(), Failure> {
     let mut changes = vec![Change::delete("gone".try_into()?), put("empty", "")?];
     let mut left = total;
     for (at, share) in [2, 3, 5, 9, 17].into_iter().cycle().enumerate() {
-        let len = (total / share).min(left);
+        let len = cx.fitting((total / share).min(left)).await?;
         changes.push(put(format!("part-{at}"), noise(cx.seed() ^ at as u64, len))?);
         left -= len;
         if left == 0 {
@@ -70,6 +70,7 @@ async fn around_512_kib(cx: Context) -> Result<(), Failure> {
     let mut writer = Writer::new(cx.ready_server().await?, 1).await?;
     let reader = cx.server().await?;
     for (at, len) in lengths.into_iter().enumerate().step_by(cx.size().pick(3, 1, 1)) {
+        let len = cx.fitting(len).await?;
         let changes = vec![put("noise", noise(cx.seed() ^ at as u64, len))?, put("plain", vec![b'x'; len])?];
         let before = writer.tip;
         writer.append(changes.clone()).await?;
@@ -93,7 +94,7 @@ async fn what_is_staged_is_not_seen(cx: Context) -> Result<(), Failure> {
     let (mine, yours) = (cx.ready_server().await?, cx.server().await?);
     let mut writer = Writer::new(mine, 1).await?;
     writer.append(vec![put("doc", "committed")?]).await?;
-    for len in [10, MIB] {
+    for len in [10, cx.fitting(MIB).await?] {
         let changes = vec![put("doc", noise(cx.seed(), len))?, put("other", "staged")?];
         let staged = stream::iter(changes.clone().into_iter().map(Ok)).boxed();
         writer.server.put(writer.tip.number(), staged).await?;
@@ -110,8 +111,9 @@ async fn what_is_staged_is_not_seen(cx: Context) -> Result<(), Failure> {
 /// The hash that an entry names tells a segment from any other.
 async fn one_that_is_not_as_named_is_corrupt(cx: Context) -> Result<(), Failure> {
     let mut writer = Writer::new(cx.ready_server().await?, 1).await?;
+    let len = cx.fitting(2 * MIB).await?;
     for at in 0..2_u64 {
-        writer.append(vec![put("large", noise(cx.seed() ^ at, 2 * MIB))?]).await?;
+        writer.append(vec![put("large", noise(cx.seed() ^ at, len))?]).await?;
     }
     let named = segments(&writer.server).await?;
     let [one, two] = named.as_slice() else {

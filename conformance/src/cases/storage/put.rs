@@ -60,7 +60,8 @@ async fn takes_pieces_of_any_length(cx: Context) -> Result<(), Failure> {
 async fn streams_a_large_object(cx: Context) -> Result<(), Failure> {
     const PIECE: usize = 1 << 20;
     let (mine, yours) = two(&cx).await?;
-    let pieces: usize = cx.size().pick(4, 64, 64);
+    let most = usize::try_from(mine.capabilities().max_object / PIECE as u64).unwrap_or(usize::MAX);
+    let pieces = cx.size().pick(4, 64, 64).min(most);
     let filling = pattern(PIECE, cx.seed());
     let stamped = move |at: usize| {
         let mut piece = filling.to_vec();

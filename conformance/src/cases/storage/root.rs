@@ -75,7 +75,7 @@ async fn opened(
         return Err(Failure::ignored("the harness does not open such a store"));
     };
     match open(cx.scratch.clone()).await {
-        Ok(storage) => Ok(Some(Arc::new(Prefixed::new(cx.pace.storage(storage), cx.prefix()?)))),
+        Ok(storage) => Ok(Some(Arc::new(Prefixed::new(cx.turns(storage), cx.prefix()?)))),
         Err(error) => is(Err::<(), _>(error), kind, what, "opening it").map(|()| None),
     }
 }

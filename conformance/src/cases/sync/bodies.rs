@@ -27,6 +27,7 @@ async fn of_every_size_arrive(cx: Context) -> Result<(), Failure> {
     let small = [0, 1, 2, 511 * KIB, 512 * KIB - 1, 512 * KIB, 512 * KIB + 1, 520 * KIB];
     let large = cx.size().pick(&[1 << 20][..], &[1 << 20, 3 << 20], &[1 << 20, 8 << 20, 20 << 20]);
     for (at, len) in small.iter().chain(large).copied().enumerate() {
+        let len = cx.fitting(len).await?;
         let (id, body) = (format!("{len} bytes"), noise(cx.seed() ^ at as u64, len));
         first.put(&id, body.clone()).await?;
         let report = first.sync().await?;
@@ -41,7 +42,7 @@ async fn of_every_size_arrive(cx: Context) -> Result<(), Failure> {
         );
     }
     // The largest becomes empty, and the empty one large.
-    let largest = format!("{} bytes", large.last().copied().unwrap_or_default());
+    let largest = format!("{} bytes", cx.fitting(large.last().copied().unwrap_or_default()).await?);
     second.put(&largest, "").await?;
     second.put("0 bytes", noise(!cx.seed(), 600 * KIB)).await?;
     second.sync().await?;

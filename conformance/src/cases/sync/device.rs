@@ -9,7 +9,7 @@ use longshore_core::{
     Result as Called, Runtime, StoreOptions, SyncReport,
 };
 
-use super::yielding::Yielding;
+use super::yielding::yielding;
 use crate::cases::merging::{body, merge};
 use crate::context::Context;
 use crate::verdict::Failure;
@@ -100,7 +100,7 @@ async fn client(fleet: &Fleet, replica: &MemoryReplica, habits: &Habits) -> Resu
     let runtime: Arc<dyn Runtime> = fleet.cx.clock().runtime();
     let mut server = fleet.cx.server_as(runtime.clone(), &habits.domain).await?;
     if habits.yields {
-        server = Arc::new(Yielding(server));
+        server = yielding(server);
     }
     // Whether a store can be probed is a case of its own; here it would only cost.
     let options = StoreOptions::default().with_probe(false);

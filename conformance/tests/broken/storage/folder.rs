@@ -73,6 +73,28 @@ impl Wrong for ObjectsOnly {
     }
 }
 
+/// Gives objects page by page, and folders on the first page only.
+#[derive(Debug)]
+pub(super) struct FewFolders(pub(super) MemoryStorage);
+
+#[async_trait]
+impl Wrong for FewFolders {
+    fn right(&self) -> &MemoryStorage {
+        &self.0
+    }
+
+    async fn list(&self, folder: &Folder, after: Option<&str>) -> Result<Reply<Listing>> {
+        let mut page = self.0.list(folder, after).await?;
+        let (objects, mut folders) = (self.0.objects(), 0);
+        page.value.names.retain(|name| {
+            let is_object = folder.object(name).is_ok_and(|key| objects.contains_key(&key));
+            folders += usize::from(!is_object);
+            is_object || folders <= 1_000
+        });
+        Ok(page)
+    }
+}
+
 /// Knows by its number where the next page begins, as `LIMIT` and `OFFSET` do.
 #[derive(Debug)]
 pub(super) struct Counted(MemoryStorage, Mutex<BTreeMap<(Folder, String), usize>>);

@@ -1,9 +1,10 @@
 //! Listings that are not complete, not in order, or not of that folder.
 
+use longshore_conformance::Size;
 use longshore_core::{Error, ErrorKind};
 
 use super::broken;
-use super::folder::{Beginning, Counted, Deep, ObjectsOnly};
+use super::folder::{Beginning, Counted, Deep, FewFolders, ObjectsOnly};
 use super::hooked::{Page, hooked, later};
 use crate::broken::runs::Broken;
 use crate::broken::wrong::server;
@@ -13,6 +14,7 @@ const PAGE: usize = 25;
 
 pub(crate) fn table() -> Vec<Broken> {
     let mut table = pages();
+    table.extend(ends());
     table.extend(orders());
     table.extend(folders());
     table
@@ -76,6 +78,29 @@ fn pages() -> Vec<Broken> {
             }),
             &["storage::list::is_complete_over_many_pages"],
         ),
+    ]
+}
+
+/// Listings that are complete until there are thousands of names.
+fn ends() -> Vec<Broken> {
+    let among_thousands = |case: &'static [&'static str], name, harness| Broken {
+        only: case[0],
+        size: Size::Ci,
+        ..broken(name, harness, case)
+    };
+    vec![
+        among_thousands(
+            &["storage::list::is_complete_over_many_pages"],
+            "a listing ends after 5,000 names",
+            hooked!(page: |names, after| {
+                let mut names = later(names, after);
+                names.truncate(5_000);
+                Ok((names, false))
+            }),
+        ),
+        among_thousands(&["storage::list::of_many_folders_is_complete"], "a listing ends after 1,000 folders", || {
+            server(FewFolders)
+        }),
     ]
 }
 

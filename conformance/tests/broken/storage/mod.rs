@@ -16,7 +16,7 @@ mod stale;
 mod uploader;
 
 use super::runs::Broken;
-use longshore_conformance::Harness;
+use longshore_conformance::{Harness, Size};
 
 /// All of them.
 pub(crate) fn table() -> Vec<Broken> {
@@ -37,5 +37,5 @@ pub(crate) fn table() -> Vec<Broken> {
 
 /// A broken storage, for the cases of `Storage` alone.
 fn broken(name: &'static str, harness: fn() -> Harness, caught_by: &'static [&'static str]) -> Broken {
-    Broken { name, only: "storage::", harness, caught_by }
+    Broken { name, only: "storage::", size: Size::Quick, harness, caught_by }
 }

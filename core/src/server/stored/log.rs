@@ -1,8 +1,10 @@
 //! The log: entries are read side by side, staged, prepared and created once.
 
+use std::pin::pin;
+
 use bytes::Bytes;
-use futures::future::try_join;
-use futures::stream::{self, Fuse, StreamExt, TryStreamExt};
+use futures::future::{BoxFuture, Either, FutureExt, select, try_join};
+use futures::stream::{self, Fuse, FuturesUnordered, StreamExt, TryStreamExt};
 
 use super::StoredServer;
 use super::records::{self, Fate};
@@ -15,14 +17,14 @@ use crate::format::{
 use crate::model::{Change, Document, DocumentId, Hash, Sequence};
 use crate::runtime::{compute, new_nonce};
 use crate::sabotage::{Mistake, on};
-use crate::server::{Author, ChangeStream, Content, Entry, Prepared, Server, Staged, Tip, Written};
+use crate::server::{Author, ChangeStream, Content, Entry, Prepared, Server, Staged, Tip, TooLarge, Written};
 use crate::storage::Reply;
 
 /// Stored bytes from which on decoding is worth a thread of its own.
 const HEAVY: usize = 64 << 10;
 /// Bytes of changes that are compressed in one piece of work.
 const CHUNK: usize = 1 << 20;
-/// How many segments are on their way up at once: each is up to 8 MiB.
+/// How many segments are on their way up at once, if the storage bears as many requests: each is up to 8 MiB.
 const UPLOADS: usize = 3;
 
 pub(super) async fn read(
@@ -107,34 +109,92 @@ pub(super) async fn segment(wire: &Wire, layout: &Layout, segment: &SegmentRef) 
 /// Compression runs off the async threads while the next changes are fetched.
 pub(super) async fn stage(wire: &Wire, layout: &Layout, checkpoint: u64, changes: ChangeStream<'_>) -> Result<Staged> {
     let mut changes = changes.fuse();
-    let mut segments = Vec::new();
-    let mut uploads = stream::FuturesOrdered::new();
-    let mut batcher = Batcher::new();
+    let claims = wire.capabilities();
+    let (at_once, limit) = (UPLOADS.min(claims.parallelism.max(1)), claims.max_object);
+    let mut uploads = Uploads { wire, at_once, under_way: FuturesUnordered::new(), begun: 0, done: Vec::new() };
+    let mut too_large = Vec::new();
+    let mut batcher = Batcher::new(limit);
     let mut chunk = next_chunk(&mut changes).await?;
     while !chunk.is_empty() {
-        let packing = async { compute(wire.runtime(), move || pack(batcher, chunk)).await? };
-        let (packed, next) = try_join(packing, next_chunk(&mut changes)).await?;
+        let packing = async { compute(wire.runtime(), move || pack(batcher, chunk, limit)).await? };
+        let (packed, next) = uploads.beside(try_join(packing, next_chunk(&mut changes))).await?;
         (batcher, chunk) = (packed.open, next);
         for full in packed.full {
-            if uploads.len() >= UPLOADS {
-                segments.extend(uploads.try_next().await?);
+            let sealed = uploads.beside(seal(wire, layout, checkpoint, full)).await?;
+            match fitting(sealed, limit) {
+                Ok(segment) => uploads.begin(segment).await?,
+                Err(large) => too_large.push(large?),
             }
-            uploads.push_back(upload(wire, seal(wire, layout, checkpoint, full).await?));
         }
     }
-    if segments.is_empty()
-        && uploads.is_empty()
+    if uploads.begun == 0
         && let Some(inline) = batcher.take_inline()?
     {
-        return Ok(Staged { checkpoint, content: Content::Changes(inline) });
+        return Ok(Staged { checkpoint, content: Content::Changes(inline), too_large });
     }
     if !batcher.is_empty() {
-        uploads.push_back(upload(wire, seal(wire, layout, checkpoint, batcher).await?));
+        let sealed = uploads.beside(seal(wire, layout, checkpoint, batcher)).await?;
+        uploads.begin(sealed).await?;
     }
-    while let Some(segment) = uploads.try_next().await? {
-        segments.push(segment);
+    Ok(Staged { checkpoint, content: Content::Segments(uploads.end().await?), too_large })
+}
+
+/// Segments on their way up. They stand still unless somebody waits for one of them.
+struct Uploads<'w> {
+    wire: &'w Wire,
+    at_once: usize,
+    under_way: FuturesUnordered<BoxFuture<'w, Result<(usize, SegmentRef)>>>,
+    begun: usize,
+    /// With their places among all.
+    done: Vec<(usize, SegmentRef)>,
+}
+
+impl Uploads<'_> {
+    /// Does this work while the uploads go on.
+    async fn beside<T>(&mut self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let mut work = pin!(work);
+        while !self.under_way.is_empty() {
+            match select(work.as_mut(), self.under_way.try_next()).await {
+                Either::Left((done, _)) => return done,
+                Either::Right((uploaded, _)) => self.done.extend(uploaded?),
+            }
+        }
+        work.await
     }
-    Ok(Staged { checkpoint, content: Content::Segments(segments) })
+
+    /// Begins one as soon as few enough are under way.
+    async fn begin(&mut self, segment: SealedSegment) -> Result<()> {
+        while self.under_way.len() >= self.at_once {
+            self.done.extend(self.under_way.try_next().await?);
+        }
+        let (wire, place) = (self.wire, self.begun);
+        self.begun += 1;
+        let upload = async move {
+            wire.put(&segment.key, &segment.parts).await?;
+            Ok((place, segment.reference))
+        };
+        self.under_way.push(upload.boxed());
+        Ok(())
+    }
+
+    /// Waits for all; they are in the order in which they began.
+    async fn end(mut self) -> Result<Vec<SegmentRef>> {
+        while let Some(uploaded) = self.under_way.try_next().await? {
+            self.done.push(uploaded);
+        }
+        self.done.sort_unstable_by_key(|(place, _)| *place);
+        Ok(self.done.into_iter().map(|(_, segment)| segment).collect())
+    }
+}
+
+/// The segment, if the storage takes it. One that is too large holds one document only.
+fn fitting(segment: SealedSegment, limit: u64) -> Result<SealedSegment, Result<TooLarge>> {
+    let size = segment.reference.length;
+    if size <= limit {
+        return Ok(segment);
+    }
+    let several = || Error::new(ErrorKind::Internal, "a segment was not cut to what the store takes");
+    Err(segment.only.map(|id| TooLarge { id, size, limit }).ok_or_else(several))
 }
 
 /// Some changes: as many as make a piece of work, none at the end.
@@ -159,15 +219,15 @@ struct Packed {
     open: Batcher,
 }
 
-fn pack(mut open: Batcher, chunk: Vec<Change>) -> Result<Packed> {
+fn pack(mut open: Batcher, chunk: Vec<Change>, limit: u64) -> Result<Packed> {
     let mut full = Vec::new();
     for change in chunk {
         if !open.has_room_for(&change) {
-            full.push(std::mem::replace(&mut open, Batcher::new()));
+            full.push(std::mem::replace(&mut open, Batcher::new(limit)));
         }
         open.push(change)?;
         if open.is_full() {
-            full.push(std::mem::replace(&mut open, Batcher::new()));
+            full.push(std::mem::replace(&mut open, Batcher::new(limit)));
         }
     }
     Ok(Packed { full, open })
@@ -178,20 +238,16 @@ async fn seal(wire: &Wire, layout: &Layout, checkpoint: u64, batcher: Batcher) -
     compute(wire.runtime(), move || batcher.seal(key)).await?
 }
 
-async fn upload(wire: &Wire, segment: SealedSegment) -> Result<SegmentRef> {
-    wire.put(&segment.key, &segment.parts).await?;
-    Ok(segment.reference)
-}
-
-pub(super) fn prepare(layout: &Layout, after: &Tip, author: &Author, staged: &Staged) -> Result<Prepared> {
+pub(super) fn prepare(wire: &Wire, layout: &Layout, after: &Tip, author: &Author, staged: &Staged) -> Result<Prepared> {
     let sequence = after.next()?;
     let (changes, segments) = match &staged.content {
         Content::Changes(changes) => (changes.as_slice(), Vec::new()),
         Content::Segments(segments) => (&[][..], segments.clone()),
         _ => return Err(Error::new(ErrorKind::Invalid, "only changes are committed this way")),
     };
+    let key = layout.entry(sequence)?;
     let header = EntryHeader {
-        key: layout.entry(sequence)?.to_string(),
+        key: key.to_string(),
         client: author.client,
         attempt: author.attempt,
         lease: author.lease,
@@ -202,6 +258,8 @@ pub(super) fn prepare(layout: &Layout, after: &Tip, author: &Author, staged: &St
         segments,
     };
     let bytes = encode_entry(header, changes)?;
+    // Once journalled it would be sent for ever.
+    wire.check_size(bytes.len() as u64).map_err(|error| error.with_operation("prepare").with_key(key))?;
     Ok(Prepared { sequence, hash: Hash::of(&bytes), bytes })
 }
 

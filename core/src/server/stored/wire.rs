@@ -55,12 +55,14 @@ impl Wire {
     /// One `create`, sent once.
     pub(super) async fn create(&self, key: &ObjectKey, bytes: Bytes) -> Result<Reply<Created>> {
         let size = bytes.len();
+        self.check_size(size as u64).map_err(|error| error.with_operation("create").with_key(key))?;
         self.counted("create", key, size, self.storage.create(key, bytes)).await
     }
 
     /// Stores an object with a unique name.
     pub(super) async fn put(&self, key: &ObjectKey, parts: &[Bytes]) -> Result<Reply<()>> {
-        let size = parts.iter().map(Bytes::len).sum();
+        let size: usize = parts.iter().map(Bytes::len).sum();
+        self.check_size(size as u64).map_err(|error| error.with_operation("put").with_key(key))?;
         let send = || self.counted("put", key, size, self.storage.put(key, Payload::from_parts(parts.to_vec())));
         self.retried(send).await
     }
@@ -113,6 +115,19 @@ impl Wire {
         self.retried(|| self.counted("delete", key, 0, self.storage.delete(key))).await
     }
 
+    /// `Unsupported` if the storage takes no object of this size: it is not sent.
+    pub(super) fn check_size(&self, size: u64) -> Result<()> {
+        let limit = self.capabilities().max_object;
+        if size <= limit {
+            return Ok(());
+        }
+        let what = format!(
+            "it has {size} bytes and the store takes at most {limit} as one object; use a store that takes larger ones: \
+             nothing was sent"
+        );
+        Err(Error::new(ErrorKind::Unsupported, what))
+    }
+
     async fn counted<T>(
         &self,
         operation: &'static str,
@@ -150,7 +165,8 @@ impl Wire {
             return None;
         }
         let own = self.pause(tried)?;
-        let pause = error.retry_after().map_or(own, |asked| asked.max(own));
+        let asked = error.retry_after().filter(|_| !on(Mistake::RetryAfterIgnored));
+        let pause = asked.map_or(own, |asked| asked.max(own));
         (pause <= MAX_PAUSE).then_some(pause)
     }
 

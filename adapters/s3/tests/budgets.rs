@@ -1,0 +1,195 @@
+//! What a sync over S3 costs, counted at the socket: what the adapter, or a library under it, adds to the core's calls shows here.
+//!
+//! Documents do not compress. Side by side are requests that a proxy answers only once all of them have begun.
+
+#![allow(clippy::unwrap_used, reason = "also in the helpers of tests")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use longshore_conformance::meter::{Meter, Tally};
+use longshore_core::{Change, Client, Document, DomainName, MemoryReplica, StoreOptions, TokioRuntime};
+use longshore_s3::{HttpOptions, S3};
+use longshore_s3_double::{Double, Kind};
+
+/// A client that sends one after another what should go side by side ends with an error, some time.
+const IDLE: Duration = Duration::from_secs(5);
+
+/// An initialised store behind a proxy, and one pool of connections to it.
+struct Bucket {
+    meter: Meter,
+    storage: S3,
+    _double: Double,
+}
+
+impl Bucket {
+    async fn new() -> Self {
+        let double = Double::start(Kind::Sound).unwrap();
+        let meter = Meter::start(double.address()).await.unwrap();
+        let builder = S3::builder(Double::BUCKET)
+            .with_endpoint(format!("http://{}", meter.address()))
+            .with_allow_http(true)
+            .with_credentials(Double::ACCESS_KEY, "any", None)
+            .with_http(HttpOptions::default().with_idle_timeout(IDLE));
+        Self { meter, storage: builder.build().unwrap(), _double: double }
+    }
+
+    /// A process of a device.
+    fn process(&self, replica: &MemoryReplica) -> Client {
+        let server = self.storage.clone().server(Arc::new(TokioRuntime), &DomainName::default()).unwrap();
+        Client::builder(Arc::new(server), Arc::new(replica.clone())).store_options(StoreOptions::default()).build()
+    }
+
+    /// The device that initialised the store.
+    async fn first(&self) -> MemoryReplica {
+        let replica = MemoryReplica::new();
+        self.process(&replica).sync().await.unwrap();
+        replica
+    }
+
+    /// What a sync costs, which takes these groups of requests side by side.
+    async fn cost(&self, client: &Client, groups: &[usize]) -> Tally {
+        self.meter.take();
+        self.meter.gather(groups);
+        let report = client.sync().await.unwrap();
+        let tally = self.meter.take();
+        let expected = (groups.iter().sum(), groups.len());
+        assert_eq!((tally.requests(), tally.round_trips()), expected, "requests, and round trips:\n{tally}");
+        assert_eq!(report.requests, tally.requests() as u64, "a call is one request:\n{tally}");
+        tally
+    }
+}
+
+/// So many writes there were.
+fn puts(tally: &Tally) -> usize {
+    tally.exchanges().iter().filter(|exchange| exchange.method == "PUT").count()
+}
+
+fn documents(name: &str, count: u64, len: usize) -> Vec<Change> {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut byte = move || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state.to_be_bytes()[0]
+    };
+    let document = |number| Document::new(format!("{name}/{number}"), (0..len).map(|_| byte()).collect::<Vec<u8>>());
+    (0..count).map(document).map(|document| Change::put(document.unwrap())).collect()
+}
+
+/// How many bytes these documents may take on the wire: a tenth more than their bodies.
+fn some_more_than(count: u64, len: u64) -> u64 {
+    count * len * 11 / 10
+}
+
+#[tokio::test]
+async fn a_thousand_small_documents() {
+    let bucket = Bucket::new().await;
+    let replica = bucket.first().await;
+    replica.write(documents("note", 1000, 490)).await.unwrap();
+
+    // The format and the first two numbers; the entry.
+    let push = bucket.cost(&bucket.process(&replica), &[3, 1]).await;
+    assert_eq!(puts(&push), 1, "{push}");
+    assert!(push.bytes_up() < some_more_than(1000, 490), "{} bytes", push.bytes_up());
+
+    // The format and the first two numbers; the floor, as this device never saw the head.
+    let newcomer = MemoryReplica::new();
+    let first = bucket.cost(&bucket.process(&newcomer), &[3, 1]).await;
+    assert_eq!(puts(&first), 0, "{first}");
+    assert!(first.bytes_down() < some_more_than(1000, 490), "{} bytes", first.bytes_down());
+
+    for replica in [&replica, &newcomer] {
+        bucket.process(replica).sync().await.unwrap();
+        let client = bucket.process(replica);
+        let opening = bucket.cost(&client, &[3]).await;
+        assert!(opening.bytes_up() < 3000, "{} bytes", opening.bytes_up());
+        bucket.cost(&client, &[1]).await;
+        for count in [1, 100] {
+            replica.write(documents("more", count, 490)).await.unwrap();
+            let push = bucket.cost(&client, &[1, 1]).await;
+            assert_eq!(puts(&push), 1, "the poll, and the entry: {push}");
+        }
+        // What it pushed is no news to itself.
+        bucket.cost(&client, &[1]).await;
+        bucket.cost(&bucket.process(replica), &[3]).await;
+    }
+}
+
+/// One that did not initialise the store knows of no time at which it was empty: it asks for the floor, too.
+#[tokio::test]
+async fn a_newcomer_pushes() {
+    let bucket = Bucket::new().await;
+    bucket.first().await;
+    let replica = MemoryReplica::new();
+    replica.write(documents("note", 1000, 490)).await.unwrap();
+    bucket.cost(&bucket.process(&replica), &[3, 1, 1]).await;
+}
+
+#[tokio::test]
+async fn more_than_an_entry_holds() {
+    // Documents of 1 MiB, and the segments that they make.
+    for (count, segments) in [(1, 1), (7, 1), (20, 3)] {
+        let bucket = Bucket::new().await;
+        let replica = bucket.first().await;
+        let client = bucket.process(&replica);
+        client.sync().await.unwrap();
+        replica.write(documents("large", count, 1 << 20)).await.unwrap();
+        let push = bucket.cost(&client, &[2, segments, 1]).await;
+        assert_eq!(puts(&push), segments + 1, "{push}");
+        assert!(push.bytes_up() < some_more_than(count, 1 << 20), "{} bytes", push.bytes_up());
+        let first = bucket.cost(&bucket.process(&MemoryReplica::new()), &[3, 1, segments]).await;
+        assert!(first.bytes_down() < some_more_than(count, 1 << 20), "{} bytes", first.bytes_down());
+    }
+}
+
+/// A document of its own segment goes up in parts of 8 MiB, which it takes two more requests to begin and to complete, and comes
+/// down in ranges of 8 MiB.
+#[tokio::test]
+async fn a_large_document() {
+    let bucket = Bucket::new().await;
+    let replica = bucket.first().await;
+    let client = bucket.process(&replica);
+    client.sync().await.unwrap();
+    replica.write(documents("large", 1, 28 << 20)).await.unwrap();
+    bucket.meter.take();
+    client.sync().await.unwrap();
+    let push = bucket.meter.take();
+    assert_eq!((push.requests(), puts(&push)), (2 + 1 + 4 + 1 + 1, 4 + 1), "{push}");
+    bucket.process(&MemoryReplica::new()).sync().await.unwrap();
+    let first = bucket.meter.take();
+    assert_eq!(first.requests(), 3 + 1 + 4, "{first}");
+}
+
+#[tokio::test]
+async fn small_commits() {
+    // Commits, and the reads that find them.
+    for (commits, reads) in [(1, &[1, 2][..]), (2, &[1, 2]), (7, &[1, 2, 4, 8]), (20, &[1, 2, 4, 8, 16])] {
+        let bucket = Bucket::new().await;
+        let replica = bucket.first().await;
+        let (writer, reader) = (bucket.process(&replica), bucket.process(&MemoryReplica::new()));
+        replica.write(documents("note", 1, 490)).await.unwrap();
+        writer.sync().await.unwrap();
+        reader.sync().await.unwrap();
+        for _ in 0..commits {
+            replica.write(documents("note", 1, 490)).await.unwrap();
+            writer.sync().await.unwrap();
+        }
+        let pull = bucket.cost(&reader, reads).await;
+        assert!(pull.requests() <= 2 * commits + 2, "{pull}");
+        assert!(pull.round_trips() <= commits.ilog2() as usize + 2, "{pull}");
+    }
+}
+
+/// However many requests there are, connections are as many as requests go side by side, and a few that were begun while another
+/// one came free.
+#[tokio::test]
+async fn connections_are_kept() {
+    let bucket = Bucket::new().await;
+    let replica = bucket.first().await;
+    let client = bucket.process(&replica);
+    bucket.meter.take();
+    for _ in 0..100 {
+        client.sync().await.unwrap();
+    }
+    let tally = bucket.meter.take();
+    assert!(tally.requests() >= 100 && tally.connections() <= 10, "{} connections", tally.connections());
+}

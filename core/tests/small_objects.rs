@@ -1,0 +1,154 @@
+//! A store takes only small objects: a proxy before it bounds the size of a request. What is many documents is cut to fit; a
+//! document that cannot fit is named and waits, and no other waits with it. (I1, I2)
+
+#![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
+mod support;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::executor::block_on;
+use longshore_core::{
+    Capabilities, Client, Created, Document, DomainName, ErrorKind, MemoryReplica, MetadataName, ObjectKey, Outcome,
+    Payload, Replica as _, Reply, Result, Server as _, Storage, StoreOptions, StoredServer,
+};
+use support::{Bend, Forward, Rng, World};
+
+/// The least that an adapter may claim: 1 MiB.
+const LIMIT: u64 = 1 << 20;
+
+/// A storage that claims a limit, and remembers the largest object that it was sent.
+#[derive(Clone, Debug)]
+struct Small {
+    limit: u64,
+    largest: Arc<AtomicU64>,
+}
+
+impl Small {
+    fn new(limit: u64) -> Self {
+        Self { limit, largest: Arc::default() }
+    }
+
+    fn largest(&self) -> u64 {
+        self.largest.load(Ordering::Relaxed)
+    }
+}
+
+#[async_trait]
+impl Bend for Small {
+    fn capabilities(&self, inner: &dyn Storage) -> Capabilities {
+        inner.capabilities().with_max_object(self.limit)
+    }
+
+    async fn create(&self, inner: &dyn Storage, key: &ObjectKey, bytes: Bytes) -> Result<Reply<Created>> {
+        self.largest.fetch_max(bytes.len() as u64, Ordering::Relaxed);
+        inner.create(key, bytes).await
+    }
+
+    async fn put(&self, inner: &dyn Storage, key: &ObjectKey, payload: Payload) -> Result<Reply<()>> {
+        self.largest.fetch_max(payload.len(), Ordering::Relaxed);
+        inner.put(key, payload).await
+    }
+}
+
+fn server(world: &World, small: &Small) -> Arc<StoredServer> {
+    let storage = Arc::new(Forward::new(world.storage.clone(), small.clone()));
+    Arc::new(StoredServer::new(storage, world.sim.runtime(), &DomainName::default()).unwrap())
+}
+
+fn client(world: &World, small: &Small, replica: &MemoryReplica) -> Client {
+    Client::builder_on(world.sim.runtime(), server(world, small), Arc::new(replica.clone())).build()
+}
+
+fn run<T>(world: &World, future: impl Future<Output = T>) -> T {
+    world.sim.run(future, || false).unwrap()
+}
+
+/// A body that does not compress.
+fn noise(seed: u64, len: usize) -> Vec<u8> {
+    let mut rng = Rng::new(seed);
+    (0..len).map(|_| rng.next().to_le_bytes()[3]).collect()
+}
+
+fn put(replica: &MemoryReplica, id: &str, body: Vec<u8>) {
+    block_on(replica.put(Document::new(id, body).unwrap())).unwrap();
+}
+
+fn body(replica: &MemoryReplica, id: &str) -> Option<usize> {
+    let document = block_on(replica.get(&id.try_into().unwrap())).unwrap()?;
+    Some(document.body.len())
+}
+
+fn pending(replica: &MemoryReplica) -> u64 {
+    block_on(replica.pending_count()).unwrap()
+}
+
+#[test]
+fn many_documents_are_cut_to_what_the_store_takes() {
+    let (world, small) = (World::new(50, true), Small::new(LIMIT));
+    let (here, there) = (MemoryReplica::new(), MemoryReplica::new());
+    for number in 0..40_u64 {
+        put(&here, &format!("{number}"), noise(number, 1000 + 2500 * (usize::try_from(number).unwrap() * 17 % 100)));
+    }
+    assert_eq!(run(&world, client(&world, &small, &here).sync()).unwrap().pushed, 40);
+    assert!(small.largest() <= LIMIT, "{} bytes were sent at once", small.largest());
+    assert_eq!(run(&world, client(&world, &small, &there).sync()).unwrap().pulled, 40);
+    assert_eq!(body(&there, "39"), body(&here, "39"));
+}
+
+#[test]
+fn a_document_that_cannot_fit_is_named_and_no_other_waits_with_it() {
+    let (world, small) = (World::new(51, true), Small::new(LIMIT));
+    let (here, there) = (MemoryReplica::new(), MemoryReplica::new());
+    put(&here, "before", noise(1, 300 << 10));
+    put(&here, "film", noise(2, 2 << 20));
+    put(&here, "long, and compresses", vec![b'x'; 5 << 20]);
+    put(&here, "song", noise(3, 1 << 20));
+    put(&here, "after", b"small".to_vec());
+    let device = client(&world, &small, &here);
+
+    let error = run(&world, device.sync()).unwrap_err();
+    assert_eq!((error.kind(), error.outcome()), (ErrorKind::Unsupported, Outcome::NotApplied));
+    let said = error.to_string();
+    for part in ["film needs an object of 2097", "the store takes at most 1048576", "make it smaller", "1 more"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    assert_eq!(block_on(device.status()).unwrap().last_error, Some(said));
+    assert!(small.largest() <= LIMIT, "{} bytes were sent at once", small.largest());
+    assert_eq!(pending(&here), 2, "the two that wait");
+
+    run(&world, client(&world, &small, &there).sync()).unwrap();
+    let arrived = ["before", "film", "long, and compresses", "song", "after"].map(|id| body(&there, id));
+    assert_eq!(arrived, [Some(300 << 10), None, Some(5 << 20), None, Some(5)]);
+
+    // Nothing new: no entry is written for what waits.
+    let entries = run(&world, device.sync()).unwrap_err();
+    assert_eq!(entries.kind(), ErrorKind::Unsupported);
+    assert_eq!(block_on(device.status()).unwrap().checkpoint.unwrap().get(), 1);
+
+    // Made smaller, it goes; a store that takes more gets the rest.
+    put(&here, "film", noise(4, 500 << 10));
+    assert!(!run(&world, device.sync()).unwrap_err().to_string().contains("film"));
+    assert_eq!(pending(&here), 1);
+    run(&world, client(&world, &Small::new(u64::MAX), &here).sync()).unwrap();
+    assert_eq!(pending(&here), 0);
+    run(&world, client(&world, &small, &there).sync()).unwrap();
+    assert_eq!((body(&there, "film"), body(&there, "song")), (Some(500 << 10), Some(1 << 20)));
+}
+
+/// What is no document is refused as well, before it is sent.
+#[test]
+fn metadata_that_cannot_fit_is_refused() {
+    let (world, small) = (World::new(52, true), Small::new(64 << 10));
+    let server = server(&world, &small);
+    run(&world, server.initialize(&StoreOptions::default().with_probe(false))).unwrap();
+    let name = MetadataName::new("schema").unwrap();
+    let error = run(&world, server.metadata_write(&name, None, noise(5, 100 << 10).into())).unwrap_err();
+    assert_eq!((error.kind(), error.outcome()), (ErrorKind::Unsupported, Outcome::NotApplied));
+    assert!(error.key().is_some_and(|key| key.contains("meta/schema")), "{error}");
+    assert!(error.to_string().contains("the store takes at most 65536"), "{error}");
+    assert!(small.largest() <= 64 << 10);
+}
