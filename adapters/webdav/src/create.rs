@@ -146,9 +146,10 @@ impl Inner {
             Made::Yes => return Ok(temporary),
             Made::No(answer) => answer,
         };
-        if !matches!(refusal.status, 403 | 404 | 405 | 409 | 500) {
+        if !matches!(refusal.status, 403 | 404 | 405 | 409 | 500 | 502 | 504) {
             return Err(refusal.error());
         }
+        let first = refusal.status;
         refusal.finish().await;
         if parent.is_root() {
             self.client.check_root().await?;
@@ -157,6 +158,11 @@ impl Inner {
         self.client.make_all(&self.folders, parent).await?;
         match self.client.make(&temporary).await? {
             Made::Yes => Ok(temporary),
+            // Nobody else knows its name: the first request made it, whatever its answer said.
+            Made::No(answer) if answer.status == 405 && !matches!(first, 403 | 405) => {
+                answer.finish().await;
+                Ok(temporary)
+            }
             Made::No(answer) => Err(answer.error()),
         }
     }
