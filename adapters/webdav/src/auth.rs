@@ -161,9 +161,9 @@ impl Auth {
         }
         let asked = challenge(headers);
         let again = match (&state.scheme, &asked) {
-            (Scheme::Ask, Some(_)) => true,
-            // It takes no password in plain, or a nonce has grown old.
-            (Scheme::Basic, Some(PasswordClient::Digest(_))) => true,
+            // It says what it wants, or that it takes no password in plain.
+            (Scheme::Ask, Some(_)) | (Scheme::Basic, Some(PasswordClient::Digest(_))) => true,
+            // A nonce has grown old.
             (Scheme::Digest(_), Some(PasswordClient::Digest(new))) => tried == 0 && (new.stale() || state.proven),
             _ => false,
         };

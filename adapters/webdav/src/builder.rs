@@ -105,6 +105,18 @@ impl WebDavBuilder {
         self
     }
 
+    /// Whether requests go to another machine without TLS.
+    ///
+    /// ```
+    /// # use longshore_webdav::WebDav;
+    /// assert!(WebDav::builder("http://nas/dav").is_open_to_all());
+    /// assert!(!WebDav::builder("http://127.0.0.1/dav").is_open_to_all());
+    /// assert!(!WebDav::builder("https://nas/dav").is_open_to_all());
+    /// ```
+    pub fn is_open_to_all(&self) -> bool {
+        Url::parse(&self.address).is_ok_and(|url| url.scheme() == "http" && !is_here(&url))
+    }
+
     /// The storage. Nothing is sent yet.
     ///
     /// Errors: `Invalid` for settings that cannot be right.

@@ -236,7 +236,7 @@ impl Client {
             if ask.method == Method::PUT && ask.upload.size_hint().exact() == Some(0) {
                 headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
             }
-            if let Some(mut value) = authorization.and_then(|text| HeaderValue::from_str(&text).ok()) {
+            if let Some(mut value) = authorization.and_then(|text| HeaderValue::from_str(text).ok()) {
                 value.set_sensitive(true);
                 headers.insert(AUTHORIZATION, value);
             }

@@ -42,7 +42,8 @@ impl Client {
     pub(crate) async fn make(&self, place: &Place) -> Result<Made> {
         let answer = self.send(Ask::new("MKCOL", self.collection(place))).await?;
         // Sent twice, it met itself.
-        if !answer.is_done() && !(answer.repeated && answer.status == 405) {
+        let met_itself = answer.repeated && answer.status == 405;
+        if !answer.is_done() && !met_itself {
             return Ok(Made::No(answer));
         }
         self.root.seen();

@@ -66,17 +66,17 @@ pub(crate) fn members(xml: &[u8]) -> Result<Vec<Member>> {
             }
             Event::Text(text) => answer.text.push_str(&text.decode().map_err(|_| malformed())?),
             Event::CData(text) => answer.text.push_str(&text.decode().map_err(|_| malformed())?),
-            Event::GeneralRef(reference) => match reference.resolve_char_ref().map_err(|_| malformed())? {
-                Some(letter) => answer.text.push(letter),
-                None => {
+            Event::GeneralRef(reference) => {
+                if let Some(letter) = reference.resolve_char_ref().map_err(|_| malformed())? {
+                    answer.text.push(letter);
+                } else {
                     let name = reference.decode().map_err(|_| malformed())?;
                     answer.text.push_str(resolve_predefined_entity(&name).ok_or_else(malformed)?);
                 }
-            },
+            }
             Event::End(_) => answer.end(),
-            Event::DocType(_) => return Err(malformed()),
             Event::Eof if answer.whole => return Ok(answer.members),
-            Event::Eof => return Err(malformed()),
+            Event::DocType(_) | Event::Eof => return Err(malformed()),
             Event::Decl(_) | Event::PI(_) | Event::Comment(_) => {}
         }
     }
@@ -157,7 +157,7 @@ impl Reading {
             (Element::Modified, Some(Element::Prop)) => self.found.modified = time_of(text),
             (Element::Status, Some(Element::Propstat)) => self.found.status = status_of(text),
             (Element::Status, Some(Element::Response)) => {
-                self.member.gone = status_of(text).is_some_and(|code| code == 404)
+                self.member.gone = status_of(text).is_some_and(|code| code == 404);
             }
             (Element::Propstat, _) => {
                 let found = std::mem::take(&mut self.found);

@@ -42,7 +42,7 @@ impl Inner {
         sent.map_err(not_applied)?;
         self.check_len(&temporary, len).await.map_err(not_applied)?;
         let reply = self.reveal(&temporary, &target, len).await?;
-        litter.is_gone();
+        litter.settled();
         Ok(reply)
     }
 

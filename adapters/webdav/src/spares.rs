@@ -26,13 +26,11 @@ impl Spares {
     /// After a `create` in this collection: whether to make one for the next.
     pub(crate) fn is_wanted(&self, parent: &Place) -> bool {
         let mut all = self.all();
-        match all.get(parent) {
-            Some(making) => making.is_none(),
-            None => {
-                all.insert(parent.clone(), None);
-                false
-            }
+        if let Some(making) = all.get(parent) {
+            return making.is_none();
         }
+        all.insert(parent.clone(), None);
+        false
     }
 
     /// Keeps one that is being made.

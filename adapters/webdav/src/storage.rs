@@ -151,7 +151,7 @@ impl Litter {
         Self { inner: Arc::clone(inner), file: Some(file.clone()) }
     }
 
-    pub(crate) fn is_gone(mut self) {
+    pub(crate) fn settled(mut self) {
         self.file = None;
     }
 }

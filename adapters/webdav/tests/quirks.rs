@@ -82,11 +82,14 @@ async fn created(answers: impl IntoIterator<Item = Answer>) -> Result<Created, E
         assert_eq!(error.operation(), Some("create"));
     }
     let asked = asked(&server);
-    assert_eq!(asked[..3], [
-        "MKCOL /dav/my%20notes/log/tmp/".to_owned(),
-        "PUT /dav/my%20notes/log/tmp/data".to_owned(),
-        "MOVE /dav/my%20notes/log/tmp/".to_owned(),
-    ]);
+    assert_eq!(
+        asked[..3],
+        [
+            "MKCOL /dav/my%20notes/log/tmp/".to_owned(),
+            "PUT /dav/my%20notes/log/tmp/data".to_owned(),
+            "MOVE /dav/my%20notes/log/tmp/".to_owned(),
+        ]
+    );
     result.map(|reply| reply.value)
 }
 
@@ -130,7 +133,8 @@ async fn a_lock_that_nobody_holds_is_waited_for() {
 async fn what_stays_open_is_unknown() {
     let error = created([Answer::Close(Vec::new()), done(404)]).await.unwrap_err();
     assert_eq!((error.kind(), error.outcome()), (ErrorKind::Unavailable, Outcome::Unknown));
-    let error = created([Answer::Close(Vec::new()), Answer::Close(Vec::new()), Answer::Close(Vec::new())]).await.unwrap_err();
+    let error =
+        created([Answer::Close(Vec::new()), Answer::Close(Vec::new()), Answer::Close(Vec::new())]).await.unwrap_err();
     assert_eq!((error.kind(), error.outcome()), (ErrorKind::Unavailable, Outcome::Unknown));
     let gone = vec![done(404); 20];
     let error = created([done(201)].into_iter().chain(gone)).await.unwrap_err();
@@ -269,7 +273,10 @@ async fn listings_come_in_every_form() {
     let all = ["2", "1"].map(|name| format!("{base}{name}/"));
     assert_eq!(names(listing(&[base, &all[0], &all[1]])).await.unwrap(), ["1", "2"]);
     assert_eq!(names(listing(&[&all[0], &all[1]])).await.unwrap(), ["1", "2"]);
-    assert_eq!(names(listing(&["http://nas/dav/my%20notes/log", "http://nas/dav/my%20notes/log/1"])).await.unwrap(), ["1"]);
+    assert_eq!(
+        names(listing(&["http://nas/dav/my%20notes/log", "http://nas/dav/my%20notes/log/1"])).await.unwrap(),
+        ["1"]
+    );
     assert_eq!(names(listing(&["/dav/my notes/log/", "/dav/my notes/log/%31"])).await.unwrap(), ["1"]);
     let temporary = format!("{base}tmp.{:032x}/", 7);
     assert_eq!(names(listing(&[base, &temporary, &format!("{base}.DS_Store")])).await.unwrap(), [""; 0]);
@@ -294,7 +301,14 @@ async fn a_put_that_did_not_arrive_whole_is_not_shown() {
 #[tokio::test]
 async fn a_put_whose_name_is_taken_by_itself_is_done() {
     for status in [412, 404, 403, 409, 500, 207] {
-        let server = script([done(201), done(201), response(200, "", "body"), done(status), response(200, "", "body"), done(204)]);
+        let server = script([
+            done(201),
+            done(201),
+            response(200, "", "body"),
+            done(status),
+            response(200, "", "body"),
+            done(204),
+        ]);
         folder(&server).put(&segment(), "body".into()).await.unwrap();
     }
 }
@@ -315,7 +329,10 @@ async fn busy_servers_say_until_when() {
             let server = script([response(status, header, "")]);
             let error = folder(&server).get(&record(), ByteRange::ALL).await.unwrap_err();
             assert!(error.throttled(), "{error}");
-            assert_eq!((error.kind(), error.retry_after()), (ErrorKind::Unavailable, Some(Duration::from_secs(seconds))));
+            assert_eq!(
+                (error.kind(), error.retry_after()),
+                (ErrorKind::Unavailable, Some(Duration::from_secs(seconds)))
+            );
         }
     }
 }

@@ -2,11 +2,14 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::thread::JoinHandle;
+use std::pin::pin;
+use std::thread::{Builder, JoinHandle};
 
 use dav_server::DavHandler;
 use dav_server::fakels::FakeLs;
 use dav_server::localfs::LocalFs;
+use futures::future::select;
+use hyper::header::HeaderValue;
 use hyper::service::service_fn;
 use hyper::{Response, StatusCode};
 use hyper_util::rt::TokioIo;
@@ -40,11 +43,10 @@ impl Server {
         let address = listener.local_addr()?;
         let (stop, stopped) = oneshot::channel();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let thread = std::thread::spawn(move || {
-            runtime.block_on(async {
-                tokio::select! { () = serve(listener, handler) => {}, _ = stopped => {} }
-            });
-        });
+        let serving = async move {
+            drop(select(pin!(serve(listener, handler)), stopped).await);
+        };
+        let thread = Builder::new().name("dav-server".to_owned()).spawn(move || runtime.block_on(serving))?;
         Ok(Self { address, _folder: folder, stop: Some(stop), thread: Some(thread) })
     }
 
@@ -70,15 +72,14 @@ async fn serve(listener: std::net::TcpListener, handler: DavHandler) {
             let handler = handler.clone();
             async move {
                 let told = request.headers().get("authorization").is_some_and(|value| value == BASIC);
-                let mut response = if told {
+                let response = if told {
                     handler.handle(request).await
                 } else {
                     let mut response = Response::new(dav_server::body::Body::from("who are you?"));
                     *response.status_mut() = StatusCode::UNAUTHORIZED;
-                    response.headers_mut().insert("www-authenticate", "Basic realm=\"dav\"".parse().unwrap());
+                    response.headers_mut().insert("www-authenticate", HeaderValue::from_static("Basic realm=\"dav\""));
                     response
                 };
-                response.headers_mut().insert("connection", "keep-alive".parse().unwrap());
                 Ok::<_, Infallible>(response)
             }
         });
