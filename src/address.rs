@@ -12,6 +12,7 @@ use longshore_core::{DomainName, Error, ErrorKind, Result, Server, Storage, Stor
 /// | --- | --- |
 /// | `file:///path/to/folder` | a folder on this machine or on a mounted share (feature `fs`) |
 /// | `s3://bucket/prefix?region=…&endpoint=…` | an S3-compatible bucket (feature `s3`); its parameters are those of `S3::open` |
+/// | `webdavs://host/path`, `webdav://host/path` | a folder on a WebDAV server (feature `webdav`), as `WebDav::open` takes it |
 ///
 /// Errors: `Invalid` for a malformed address, `Unsupported` for a scheme that this build does not know, `Missing` if the place
 /// is not there.
@@ -51,17 +52,25 @@ pub fn open_storage(url: &str) -> Result<Arc<dyn Storage>> {
         ("file", rest) => Ok(Arc::new(longshore_fs::Fs::open(file_path(rest)?)?)),
         #[cfg(feature = "s3")]
         ("s3", _) => Ok(Arc::new(longshore_s3::S3::open(url)?)),
+        #[cfg(feature = "webdav")]
+        ("webdav" | "webdavs" | "webdav+http" | "webdav+https", _) => {
+            Ok(Arc::new(longshore_webdav::WebDav::open(url)?))
+        }
         (scheme, _) => Err(unknown(scheme)),
     }
 }
 
-/// As [`open_storage`], but makes the place if only its last folder is missing. A bucket is not made.
+/// As [`open_storage`], but makes the place if only its last folder is missing. A bucket is not made, nor a folder on a WebDAV server.
 pub fn create_storage(url: &str) -> Result<Arc<dyn Storage>> {
     match split(url)? {
         #[cfg(feature = "fs")]
         ("file", rest) => Ok(Arc::new(longshore_fs::Fs::create_root(file_path(rest)?)?)),
         #[cfg(feature = "s3")]
         ("s3", _) => Ok(Arc::new(longshore_s3::S3::open(url)?)),
+        #[cfg(feature = "webdav")]
+        ("webdav" | "webdavs" | "webdav+http" | "webdav+https", _) => {
+            Ok(Arc::new(longshore_webdav::WebDav::open(url)?))
+        }
         (scheme, _) => Err(unknown(scheme)),
     }
 }
@@ -81,7 +90,14 @@ fn invalid(what: &'static str) -> Error {
 }
 
 /// The schemes of this build, and the features that bring the others.
-const SCHEMES: [(&str, bool); 2] = [("file", cfg!(feature = "fs")), ("s3", cfg!(feature = "s3"))];
+const SCHEMES: [(&str, bool); 6] = [
+    ("file", cfg!(feature = "fs")),
+    ("s3", cfg!(feature = "s3")),
+    ("webdav", cfg!(feature = "webdav")),
+    ("webdavs", cfg!(feature = "webdav")),
+    ("webdav+http", cfg!(feature = "webdav")),
+    ("webdav+https", cfg!(feature = "webdav")),
+];
 
 fn unknown(scheme: &str) -> Error {
     let known: Vec<&str> = SCHEMES.iter().filter(|(_, there)| *there).map(|(name, _)| *name).collect();

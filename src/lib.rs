@@ -37,6 +37,10 @@ pub use longshore_fs::{Fs, replicated_by};
 pub use longshore_replica::{Bodies, Builder as SqliteBuilder, DocumentInfo, SqliteReplica, Synchronous};
 #[cfg(feature = "s3")]
 pub use longshore_s3::{HttpOptions, S3, S3Builder};
+#[cfg(all(feature = "webdav", not(feature = "s3")))]
+pub use longshore_webdav::HttpOptions;
+#[cfg(feature = "webdav")]
+pub use longshore_webdav::{WebDav, WebDavBuilder};
 
 pub use address::{create, create_storage, open, open_storage};
 #[cfg(feature = "fs")]

@@ -11,10 +11,18 @@ use crate::exit::{Exit, Failure, Result};
 use crate::hint;
 
 /// The addresses of stores that this build knows.
-const KNOWN: &str = if cfg!(feature = "s3") {
-    "a folder, on this machine or on a mounted share, as file:///path/to/folder, or a bucket as s3://bucket/prefix"
-} else {
-    "a folder, on this machine or on a mounted share, as file:///path/to/folder"
+const KNOWN: &str = match (cfg!(feature = "s3"), cfg!(feature = "webdav")) {
+    (true, true) => {
+        "a folder, on this machine or on a mounted share, as file:///path/to/folder, a bucket as s3://bucket/prefix, or a WebDAV \
+         folder as webdavs://host/path"
+    }
+    (true, false) => {
+        "a folder, on this machine or on a mounted share, as file:///path/to/folder, or a bucket as s3://bucket/prefix"
+    }
+    (false, true) => {
+        "a folder, on this machine or on a mounted share, as file:///path/to/folder, or a WebDAV folder as webdavs://host/path"
+    }
+    (false, false) => "a folder, on this machine or on a mounted share, as file:///path/to/folder",
 };
 
 /// What an error calls an address that it does not repeat.
@@ -28,6 +36,9 @@ pub(crate) fn refuse_password(url: &str) -> Result<()> {
     let instead = match url.split_once("://") {
         Some(("file", _)) => "a file address needs none",
         Some(("s3", _)) => "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment instead",
+        Some((scheme, _)) if scheme.starts_with("webdav") => {
+            "set WEBDAV_USER and WEBDAV_PASSWORD in the environment instead"
+        }
         _ => "where a store needs one, it comes from the environment",
     };
     let what = format!("has a user or password in it, which would be stored and shown; take it out: {instead}");
@@ -57,6 +68,10 @@ pub(crate) fn check(url: &str) -> Result<()> {
         Some(("s3", _)) => check_bucket(url),
         #[cfg(not(feature = "s3"))]
         Some(("s3", _)) => refuse(UNNAMED, format!("this build has no stores in buckets (feature `s3`); give {KNOWN}")),
+        #[cfg(feature = "webdav")]
+        Some(("webdav" | "webdavs" | "webdav+http" | "webdav+https", _)) => {
+            longshore::WebDav::open(url).map(drop).map_err(Failure::from)
+        }
         Some((scheme, _)) => {
             // What follows may be a token or a signature.
             let shown = url.split(['?', '#']).next().filter(|shown| !shown.contains('@')).unwrap_or(UNNAMED);

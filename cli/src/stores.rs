@@ -3,6 +3,8 @@
 
 #[cfg(feature = "s3")]
 mod bucket;
+#[cfg(feature = "webdav")]
+mod collection;
 mod folder;
 
 use std::sync::Arc;
@@ -58,6 +60,10 @@ pub(crate) fn of(url: &str) -> Arc<dyn Kind> {
     #[cfg(feature = "s3")]
     if url.starts_with("s3://") {
         return Arc::new(bucket::Bucket::new(url));
+    }
+    #[cfg(feature = "webdav")]
+    if url.starts_with("webdav") {
+        return Arc::new(collection::Collection::new(url));
     }
     match longshore::file_url_path(url) {
         Some(path) => Arc::new(folder::Folder::new(url, path)),

@@ -15,7 +15,7 @@ use longshore_core::{
     ByteRange, Created, DomainName, Error, ErrorKind, Folder, MetadataName, Outcome, Payload, Server as _,
     Storage as _, TokioRuntime,
 };
-use support::{Answer, Script, raw, record, refusal, response, segment};
+use support::{Answer, Script, bucket, impatient, raw, record, refusal, response, script, segment};
 
 const TAG: &str = "ETag: \"0\"\r\n";
 
@@ -36,11 +36,11 @@ fn is_clear(error: &Error) {
 
 /// The error of a `create` that meets this answer, and how it says what to do.
 async fn refused(answer: Answer) -> Error {
-    refused_by(&Script::new([answer])).await
+    refused_by(&script([answer])).await
 }
 
 async fn refused_by(server: &Script) -> Error {
-    let error = server.bucket().create(&record(), "mine".into()).await.unwrap_err();
+    let error = bucket(server).create(&record(), "mine".into()).await.unwrap_err();
     assert_eq!(server.requests().len(), 1, "a create is sent once: {error}");
     let head = &server.requests()[0];
     assert!(head.to_lowercase().contains("\r\nif-none-match: *\r\n"), "{head}");
@@ -59,8 +59,8 @@ async fn ends(answer: Answer, kind: ErrorKind, outcome: Outcome, hint: &str) {
 
 #[tokio::test]
 async fn an_empty_entity_tag_is_one() {
-    let server = Script::new([response(200, "ETag: \r\n", "")]);
-    let reply = server.bucket().create(&record(), "mine".into()).await.unwrap();
+    let server = script([response(200, "ETag: \r\n", "")]);
+    let reply = bucket(&server).create(&record(), "mine".into()).await.unwrap();
     assert_eq!(reply.value, Created::Created);
     assert_eq!(reply.time.unwrap().as_millis(), 60_000);
     assert_eq!(server.requests().len(), 1);
@@ -78,8 +78,8 @@ async fn a_loser_that_hears_of_an_error_reads_back() {
         response(200, TAG, "<html>Welcome!</html>"),
         Answer::Close(Vec::new()),
     ] {
-        let server = Script::new([page(&[], &[], ""), lost, response(200, TAG, "another's")]);
-        let stored = server.bucket().server(Arc::new(TokioRuntime), &DomainName::default()).unwrap();
+        let server = script([page(&[], &[], ""), lost, response(200, TAG, "another's")]);
+        let stored = bucket(&server).server(Arc::new(TokioRuntime), &DomainName::default()).unwrap();
         let error = stored.metadata_write(&name, None, "mine".into()).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
         let methods: Vec<String> = server.requests().iter().map(|head| head[..4].to_owned()).collect();
@@ -115,17 +115,17 @@ async fn a_page_of_another_server_is_no_success() {
         Answer::Keep(raw(200, &format!("{TAG}Transfer-Encoding: chunked\r\n"), &chunked)),
     ] {
         ends(answer.clone(), ErrorKind::Unavailable, Outcome::Unknown, "no answer of an object store").await;
-        let server = Script::new([answer]);
-        let error = server.bucket().put(&segment(), "body".into()).await.unwrap_err();
+        let server = script([answer]);
+        let error = bucket(&server).put(&segment(), "body".into()).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
         is_clear(&error);
     }
     // A read cannot tell it from an object; the frame of an object can.
-    let server = Script::new([response(200, "Content-Type: text/html\r\n", page)]);
-    let object = server.bucket().get(&record(), ByteRange::ALL).await.unwrap().value.unwrap();
+    let server = script([response(200, "Content-Type: text/html\r\n", page)]);
+    let object = bucket(&server).get(&record(), ByteRange::ALL).await.unwrap().value.unwrap();
     assert_eq!(object.read(1000).await.unwrap(), page);
-    let server = Script::new([response(200, "Content-Type: text/html\r\n", page)]);
-    let error = server.bucket().list(&Folder::ROOT, None).await.unwrap_err();
+    let server = script([response(200, "Content-Type: text/html\r\n", page)]);
+    let error = bucket(&server).list(&Folder::ROOT, None).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
     is_clear(&error);
 }
@@ -134,25 +134,25 @@ async fn a_page_of_another_server_is_no_success() {
 #[tokio::test]
 async fn only_the_store_says_that_an_object_is_missing() {
     for range in [ByteRange::ALL, ByteRange::new(1, 2), ByteRange::new(1, 0)] {
-        let missing = Script::new([refusal(404, "", "NoSuchKey")]);
-        assert!(missing.bucket().get(&record(), range).await.unwrap().value.is_none());
+        let missing = script([refusal(404, "", "NoSuchKey")]);
+        assert!(bucket(&missing).get(&record(), range).await.unwrap().value.is_none());
         for answer in
             [response(404, "", "<html>Not Found</html>"), response(404, "", ""), refusal(404, "", "NoSuchBucket")]
         {
-            let server = Script::new([answer]);
-            let error = server.bucket().get(&record(), range).await.unwrap_err();
+            let server = script([answer]);
+            let error = bucket(&server).get(&record(), range).await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Missing, "{error}");
             is_clear(&error);
         }
     }
-    let server = Script::new([response(404, "", "<html>Not Found</html>")]);
-    assert_eq!(server.bucket().delete(&record()).await.unwrap_err().kind(), ErrorKind::Missing);
+    let server = script([response(404, "", "<html>Not Found</html>")]);
+    assert_eq!(bucket(&server).delete(&record()).await.unwrap_err().kind(), ErrorKind::Missing);
 }
 
 #[tokio::test]
 async fn where_missing_objects_are_forbidden_the_message_says_so() {
-    let server = Script::new([refusal(403, "", "AccessDenied")]);
-    let error = server.bucket().get(&record(), ByteRange::ALL).await.unwrap_err();
+    let server = script([refusal(403, "", "AccessDenied")]);
+    let error = bucket(&server).get(&record(), ByteRange::ALL).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Denied);
     assert!(error.to_string().contains("a missing object is answered so"), "{error}");
     is_clear(&error);
@@ -164,7 +164,7 @@ async fn an_upload_that_fails_with_200_has_failed() {
     for code in ["InternalError", "SlowDown", "AccessDenied"] {
         let error = format!("<?xml version=\"1.0\"?>\n<Error><Code>{code}</Code><Message>sesame</Message></Error>");
         let part = || response(200, TAG, "");
-        let server = Script::new([
+        let server = script([
             response(200, "", begun),
             part(),
             part(),
@@ -173,7 +173,7 @@ async fn an_upload_that_fails_with_200_has_failed() {
             response(204, "", ""),
         ]);
         let parts = vec![vec![7; 1 << 20].into(); 17];
-        let error = server.bucket().put(&segment(), Payload::from_parts(parts)).await.unwrap_err();
+        let error = bucket(&server).put(&segment(), Payload::from_parts(parts)).await.unwrap_err();
         assert_eq!((error.kind(), error.outcome()), (ErrorKind::Unavailable, Outcome::Unknown), "{code}: {error}");
         is_clear(&error);
         assert_eq!(server.left(), 0, "it was aborted: {:#?}", server.requests());
@@ -187,9 +187,9 @@ async fn a_failed_upload_is_told_by_its_first_failure() {
     let begun = "<InitiateMultipartUploadResult><UploadId>7</UploadId></InitiateMultipartUploadResult>";
     let part = || response(200, TAG, "");
     let (full, gone) = (refusal(403, "", "QuotaExceeded"), refusal(404, "", "NoSuchUpload"));
-    let server = Script::new([response(200, "", begun), part(), part(), part(), full, gone]);
+    let server = script([response(200, "", begun), part(), part(), part(), full, gone]);
     let parts = vec![vec![7; 1 << 20].into(); 17];
-    let error = server.bucket().put(&segment(), Payload::from_parts(parts)).await.unwrap_err();
+    let error = bucket(&server).put(&segment(), Payload::from_parts(parts)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Full, "{error}");
 }
 
@@ -221,8 +221,8 @@ async fn foreign_keys_hide_none_of_ours() {
         "elsewhere/ours-not",
     ];
     let folders = ["notes//", "notes/../", "notes/a+b/", "notes/domains/", "notes/%2e/"];
-    let server = Script::new([page(&keys, &folders, "")]);
-    let listing = server.bucket().list(&Folder::ROOT, None).await.unwrap().value;
+    let server = script([page(&keys, &folders, "")]);
+    let listing = bucket(&server).list(&Folder::ROOT, None).await.unwrap().value;
     assert_eq!(listing.names, ["domains", "ours"]);
     assert!(!listing.more);
 }
@@ -230,8 +230,8 @@ async fn foreign_keys_hide_none_of_ours() {
 #[tokio::test]
 async fn a_listing_that_never_ends_is_an_error() {
     let more = "<IsTruncated>true</IsTruncated><NextContinuationToken>same</NextContinuationToken>";
-    let server = Script::new(vec![page(&["notes/a-b"], &[], more); 50]);
-    let error = server.bucket().list(&Folder::ROOT, None).await.unwrap_err();
+    let server = script(vec![page(&["notes/a-b"], &[], more); 50]);
+    let error = bucket(&server).list(&Folder::ROOT, None).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert_eq!(server.left(), 48);
     is_clear(&error);
@@ -249,7 +249,7 @@ async fn refused_credentials_are_told_apart() {
 
 #[tokio::test]
 async fn a_bucket_elsewhere_is_told_and_not_followed() {
-    let elsewhere = Script::new([response(200, TAG, "")]);
+    let elsewhere = script([response(200, TAG, "")]);
     let location = format!("Location: http://{}/test/x\r\n", elsewhere.address());
     let region = "x-amz-bucket-region: eu-west-3\r\n";
     let (invalid, nothing) = (ErrorKind::Invalid, Outcome::NotApplied);
@@ -259,8 +259,8 @@ async fn a_bucket_elsewhere_is_told_and_not_followed() {
     ends(refusal(400, "", "AuthorizationHeaderMalformed"), invalid, nothing, "region").await;
     for status in [301, 302, 303, 307, 308] {
         ends(response(status, &location, ""), invalid, nothing, "address").await;
-        let server = Script::new([response(status, &location, "")]);
-        let error = server.bucket().get(&record(), ByteRange::ALL).await.unwrap_err();
+        let server = script([response(status, &location, "")]);
+        let error = bucket(&server).get(&record(), ByteRange::ALL).await.unwrap_err();
         assert_eq!(error.kind(), invalid, "{error}");
         is_clear(&error);
     }
@@ -295,15 +295,15 @@ async fn a_lost_answer_is_an_open_question() {
 #[tokio::test]
 async fn an_answer_that_never_ends_is_given_up() {
     for held in ["", "HTTP/1.1 200 OK\r\nETag: \"0\"\r\nX-Slow: "] {
-        let server = Script::new([Answer::Hold(held.into())]);
-        let error = server.impatient().create(&record(), "mine".into()).await.unwrap_err();
+        let server = script([Answer::Hold(held.into())]);
+        let error = impatient(&server).create(&record(), "mine".into()).await.unwrap_err();
         assert_eq!((error.kind(), error.outcome()), (ErrorKind::Unavailable, Outcome::Unknown), "{error}");
         assert!(error.to_string().contains("nothing moved"), "{error}");
         assert_eq!(server.requests().len(), 1);
         is_clear(&error);
     }
-    let server = Script::new([Answer::Hold(raw(200, "Content-Length: 9\r\n", "half"))]);
-    let object = server.impatient().get(&record(), ByteRange::ALL).await.unwrap().value.unwrap();
+    let server = script([Answer::Hold(raw(200, "Content-Length: 9\r\n", "half"))]);
+    let object = impatient(&server).get(&record(), ByteRange::ALL).await.unwrap().value.unwrap();
     let error = object.read(100).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     is_clear(&error);
@@ -316,15 +316,15 @@ async fn an_endless_error_is_not_read_to_its_end() {
     ends(endless, ErrorKind::Unavailable, Outcome::Unknown, "500").await;
     let endless = Answer::Flood(raw(200, &format!("{TAG}Content-Length: 99999999999\r\n"), ""));
     ends(endless, ErrorKind::Unavailable, Outcome::Unknown, "no answer of an object store").await;
-    let server = Script::new([Answer::Flood(raw(200, "Content-Length: 99999999999\r\n", "<ListBucketResult>"))]);
-    let error = server.bucket().list(&Folder::ROOT, None).await.unwrap_err();
+    let server = script([Answer::Flood(raw(200, "Content-Length: 99999999999\r\n", "<ListBucketResult>"))]);
+    let error = bucket(&server).list(&Folder::ROOT, None).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
 }
 
 #[tokio::test]
 async fn a_body_shorter_than_promised_is_an_error() {
-    let server = Script::new([Answer::Close(raw(200, "Content-Length: 9\r\n", "half"))]);
-    let object = server.bucket().get(&record(), ByteRange::ALL).await.unwrap().value.unwrap();
+    let server = script([Answer::Close(raw(200, "Content-Length: 9\r\n", "half"))]);
+    let object = bucket(&server).get(&record(), ByteRange::ALL).await.unwrap().value.unwrap();
     let error = object.into_stream().try_collect::<Vec<_>>().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert_eq!(error.operation(), Some("get"));
@@ -335,16 +335,16 @@ async fn a_body_shorter_than_promised_is_an_error() {
 #[tokio::test]
 async fn an_error_that_breaks_off_settles_nothing() {
     for status in [400, 403, 404, 500] {
-        let server = Script::new([Answer::Close(raw(status, "Content-Length: 90\r\n", "<?xml"))]);
-        let error = server.bucket().get(&record(), ByteRange::ALL).await.unwrap_err();
+        let server = script([Answer::Close(raw(status, "Content-Length: 90\r\n", "<?xml"))]);
+        let error = bucket(&server).get(&record(), ByteRange::ALL).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unavailable, "{status}: {error}");
         is_clear(&error);
-        let server = Script::new([Answer::Close(raw(status, "Content-Length: 90\r\n", "<?xml"))]);
-        let error = server.bucket().create(&record(), "mine".into()).await.unwrap_err();
+        let server = script([Answer::Close(raw(status, "Content-Length: 90\r\n", "<?xml"))]);
+        let error = bucket(&server).create(&record(), "mine".into()).await.unwrap_err();
         assert_eq!((error.kind(), error.outcome()), (ErrorKind::Unavailable, Outcome::Unknown), "{status}: {error}");
     }
-    let server = Script::new([Answer::Close(raw(412, "Content-Length: 90\r\n", "<?xml"))]);
-    assert_eq!(server.bucket().create(&record(), "mine".into()).await.unwrap().value, Created::Exists);
+    let server = script([Answer::Close(raw(412, "Content-Length: 90\r\n", "<?xml"))]);
+    assert_eq!(bucket(&server).create(&record(), "mine".into()).await.unwrap().value, Created::Exists);
 }
 
 /// A server that knows no ranges sends all of the object.
@@ -357,8 +357,8 @@ async fn a_range_that_is_ignored_is_an_error() {
         response(206, &format!("{TAG}Content-Range: bytes 4-18446744073709551614/9\r\n"), "0"),
         response(206, &format!("{TAG}Content-Range: bytes 4-18446744073709551615/9\r\n"), "0"),
     ] {
-        let server = Script::new([answer]);
-        let error = server.bucket().get(&record(), ByteRange::new(4, 2)).await.unwrap_err();
+        let server = script([answer]);
+        let error = bucket(&server).get(&record(), ByteRange::new(4, 2)).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unavailable);
         assert!(error.to_string().contains("server"), "{error}");
         is_clear(&error);
@@ -368,8 +368,8 @@ async fn a_range_that_is_ignored_is_an_error() {
 /// The connection that is kept from an earlier request was closed meanwhile, or closes now.
 #[tokio::test]
 async fn on_a_kept_connection_a_create_is_sent_once_as_well() {
-    let server = Script::new([response(200, TAG, ""), Answer::Close(Vec::new()), response(200, TAG, "")]);
-    let bucket = server.bucket();
+    let server = script([response(200, TAG, ""), Answer::Close(Vec::new()), response(200, TAG, "")]);
+    let bucket = bucket(&server);
     assert_eq!(bucket.create(&record(), "mine".into()).await.unwrap().value, Created::Created);
     let error = bucket.create(&record(), "mine".into()).await.unwrap_err();
     assert_eq!((error.kind(), error.outcome()), (ErrorKind::Unavailable, Outcome::Unknown), "{error}");

@@ -1,0 +1,239 @@
+//! `create`: publish a collection, and read it back.
+//!
+//! A temporary collection beside the final one is made, and filled with its one file `data`; then it is moved to its name with
+//! `Overwrite: F`. A rename onto a collection that is not empty fails in the server's kernel, however the server checks. So at most
+//! one of any number of racing creators succeeds, and **what is read back under the name decides who**: servers tell losers 201,
+//! 207, 405, 409, 412, 423 and 500, and winners whatever their connection made of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use longshore_core::{Created, Error, ErrorKind, ObjectKey, Outcome, Reply, Result};
+use tokio::runtime::Handle;
+use tokio::time::sleep;
+
+use crate::client::{Answer, Ask};
+use crate::folders::Made;
+use crate::place::Place;
+use crate::storage::Inner;
+use crate::upload::Upload;
+
+/// How often a published collection is looked at whose member is not shown yet.
+const LOOKS: u32 = 6;
+const FIRST_PAUSE: Duration = Duration::from_millis(30);
+/// After how many looks a shorter object is whole, where the server says that mine is not there.
+const SETTLED: u32 = 2;
+
+/// What the server said to a publication.
+enum Told {
+    /// That it is done.
+    Done,
+    /// That it is not; the error that says so.
+    Refused(Error),
+    /// Nothing: the connection broke, or stood still.
+    Lost(Error),
+}
+
+/// What lies under the name.
+enum Found {
+    Mine,
+    Another,
+    /// The beginning of what I published: it is being shown, or another's that is like it.
+    Part,
+    /// Nothing yet.
+    Nothing,
+}
+
+impl Inner {
+    pub(crate) async fn create(self: &Arc<Self>, key: &ObjectKey, bytes: Bytes) -> Result<Reply<Created>> {
+        let decided = self.decide(key, &bytes).await?;
+        self.make_ahead(&Place::from(key).parent().parent());
+        Ok(decided)
+    }
+
+    /// Makes the temporary collection of the next `create` in this one.
+    fn make_ahead(self: &Arc<Self>, parent: &Place) {
+        let Ok(runtime) = Handle::try_current() else { return };
+        if self.spares.is_wanted(parent) {
+            let (inner, parent) = (Arc::clone(self), parent.clone());
+            let making = runtime.spawn({
+                let parent = parent.clone();
+                async move { inner.temporary_in(&parent).await }
+            });
+            self.spares.keep(parent, making);
+        }
+    }
+
+    async fn decide(&self, key: &ObjectKey, bytes: &Bytes) -> Result<Reply<Created>> {
+        let record = Place::from(key).parent();
+        let temporary =
+            self.filled(&record.parent(), bytes).await.map_err(|error| error.with_outcome(Outcome::NotApplied))?;
+        // From here on, a dropped future or a lost answer leaves the temporary as it is: the server may still be moving it, and a
+        // collection that is emptied meanwhile would be published empty.
+        let mut told = self.publish(&temporary, &record).await?;
+        for look in 0..LOOKS {
+            let (found, reply) = self.look(key, bytes).await?;
+            match (found, &told) {
+                (Found::Mine, Told::Done | Told::Lost(_)) => return Ok(reply.map(|()| Created::Created)),
+                (Found::Mine, Told::Refused(_)) => {
+                    let created = self.was_moved(&temporary).await?;
+                    return Ok(reply.map(|()| created));
+                }
+                (Found::Part, Told::Refused(_)) if look < SETTLED => sleep(FIRST_PAUSE * (1 << look)).await,
+                (Found::Another, _) | (Found::Part, Told::Refused(_)) => {
+                    // A request whose answer was lost may be on its way still.
+                    if !matches!(told, Told::Lost(_)) {
+                        self.discard(&temporary).await;
+                    }
+                    return Ok(reply.map(|()| Created::Exists));
+                }
+                (Found::Nothing, Told::Refused(error)) if is_final(error) => {
+                    self.discard(&temporary).await;
+                    let Told::Refused(error) = told else { break };
+                    return Err(error.with_outcome(Outcome::NotApplied));
+                }
+                (Found::Nothing, Told::Lost(_)) => break,
+                (Found::Nothing | Found::Part, _) => sleep(FIRST_PAUSE * (1 << look)).await,
+            }
+            if look == LOOKS / 2 && matches!(told, Told::Refused(_)) {
+                // Nothing is there, and the refusal may have been of a moment: two requests met.
+                told = self.publish(&temporary, &record).await?;
+            }
+        }
+        Err(match told {
+            Told::Done => unknown("the server says that it is done, and does not show the object"),
+            Told::Refused(error) | Told::Lost(error) => error.with_outcome(Outcome::Unknown),
+        })
+    }
+
+    /// A temporary collection with its one file.
+    async fn filled(&self, parent: &Place, bytes: &Bytes) -> Result<Place> {
+        let ahead = self.spares.take(parent).await;
+        let fresh = ahead.is_none();
+        let temporary = match ahead {
+            Some(place) => place,
+            None => self.temporary_in(parent).await?,
+        };
+        match self.fill(&temporary, bytes).await {
+            Ok(()) => Ok(temporary),
+            // One that was made long ago may have been taken for a leftover.
+            Err(error) if !fresh && error.kind() != ErrorKind::Denied => {
+                let temporary = self.temporary_in(parent).await?;
+                self.fill(&temporary, bytes).await.map(|()| temporary)
+            }
+            Err(error) => {
+                self.discard(&temporary).await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn fill(&self, temporary: &Place, bytes: &Bytes) -> Result<()> {
+        let file = self.client.file(&temporary.join(ObjectKey::DATA));
+        let answer = self.client.send(Ask::new("PUT", file).with_upload(Upload::Bytes(bytes.clone()))).await?;
+        if !answer.is_done() {
+            return Err(answer.error());
+        }
+        answer.finish().await;
+        Ok(())
+    }
+
+    /// Makes a temporary collection in this one, and this one too if need be.
+    pub(crate) async fn temporary_in(&self, parent: &Place) -> Result<Place> {
+        let temporary = parent.temporary()?;
+        let refusal = match self.client.make(&temporary).await? {
+            Made::Yes => return Ok(temporary),
+            Made::No(answer) => answer,
+        };
+        if !matches!(refusal.status, 403 | 404 | 405 | 409 | 500 | 502 | 504) {
+            return Err(refusal.error());
+        }
+        let first = refusal.status;
+        refusal.finish().await;
+        if parent.is_root() {
+            self.client.check_root().await?;
+        }
+        self.folders.forget();
+        self.client.make_all(&self.folders, parent).await?;
+        match self.client.make(&temporary).await? {
+            Made::Yes => Ok(temporary),
+            // Nobody else knows its name: the first request made it, whatever its answer said.
+            Made::No(answer) if answer.status == 405 && !matches!(first, 403 | 405) => {
+                answer.finish().await;
+                Ok(temporary)
+            }
+            Made::No(answer) => Err(answer.error()),
+        }
+    }
+
+    async fn publish(&self, temporary: &Place, record: &Place) -> Result<Told> {
+        let ask = Ask::new("MOVE", self.client.collection(temporary))
+            .with("destination", self.client.collection(record))
+            .with("overwrite", "F")
+            .once();
+        let answer = match self.client.send(ask).await {
+            Ok(answer) => answer,
+            Err(error) if error.outcome() == Outcome::Unknown => return Ok(Told::Lost(error)),
+            Err(error) => return Err(error),
+        };
+        let told = if answer.is_done() { Told::Done } else { Told::Refused(answer.error()) };
+        answer.finish().await;
+        Ok(told)
+    }
+
+    /// Reads what was published, and compares.
+    async fn look(&self, key: &ObjectKey, mine: &Bytes) -> Result<(Found, Reply<()>)> {
+        let looked = async {
+            let answer = self.client.send(Ask::new("GET", self.client.file(&Place::from(key)))).await?;
+            self.compare(answer, mine).await
+        };
+        looked.await.map_err(|error| error.with_outcome(Outcome::Unknown))
+    }
+
+    async fn compare(&self, answer: Answer, mine: &Bytes) -> Result<(Found, Reply<()>)> {
+        let reply = Reply { value: (), time: answer.time };
+        match answer.status {
+            200 => {}
+            403 | 404 | 409 | 410 => {
+                answer.finish().await;
+                return Ok((Found::Nothing, reply));
+            }
+            _ => return Err(answer.error()),
+        }
+        // What is longer than mine is another's.
+        let theirs = answer.bytes(LARGEST).await?;
+        let found = if theirs == mine {
+            Found::Mine
+        } else if theirs.len() < mine.len() && mine.starts_with(&theirs) {
+            Found::Part
+        } else {
+            Found::Another
+        };
+        Ok((found, reply))
+    }
+
+    /// Whose bytes are read back that are like mine, when the server refused me: mine, if my temporary is not there any more.
+    async fn was_moved(&self, temporary: &Place) -> Result<Created> {
+        let ask = Ask::new("GET", self.client.file(&temporary.join(ObjectKey::DATA)));
+        let answer = self.client.send(ask).await.map_err(|error| error.with_outcome(Outcome::Unknown))?;
+        let there = answer.status == 200;
+        answer.finish().await;
+        if there {
+            self.discard(temporary).await;
+        }
+        Ok(if there { Created::Exists } else { Created::Created })
+    }
+}
+
+/// The largest object of another's that may stand where mine should: what is larger is no object of ours.
+const LARGEST: usize = 64 * 1024 * 1024;
+
+/// Whether a refusal stays one however often it is asked: of who we are, or for want of room.
+fn is_final(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Denied | ErrorKind::Full | ErrorKind::Invalid | ErrorKind::Unsupported)
+}
+
+fn unknown(what: &'static str) -> Error {
+    Error::new(ErrorKind::Unavailable, what).with_outcome(Outcome::Unknown)
+}

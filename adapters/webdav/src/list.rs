@@ -1,0 +1,101 @@
+//! `list`: one `PROPFIND` of depth 1.
+
+use longshore_core::{Folder, Listing, ObjectKey, Reply, Result, ServerTime};
+
+use crate::client::Ask;
+use crate::multistatus::{Member, PROPFIND, members};
+use crate::place::{Place, is_temporary};
+use crate::storage::Inner;
+use crate::upload::Upload;
+
+/// The most bytes of a listing: a folder of ours has a few hundred members, of a few hundred bytes each.
+const LARGEST: usize = 64 * 1024 * 1024;
+
+impl Inner {
+    pub(crate) async fn list(&self, folder: &Folder, after: Option<&str>) -> Result<Reply<Listing>> {
+        let place = Place::from(folder);
+        let Reply { value, time } = self.members(&place).await?;
+        self.sweep(&place, &value, time).await;
+        let mut names: Vec<String> = value
+            .iter()
+            .map(Member::name)
+            .filter(|name| ObjectKey::new(*name).is_ok() && after.is_none_or(|after| *name > after))
+            .map(str::to_owned)
+            .collect();
+        names.sort_unstable();
+        names.dedup();
+        Ok(Reply { value: Listing { names, more: false }, time })
+    }
+
+    /// What lies in a collection; nothing, if it is not there.
+    pub(crate) async fn members(&self, place: &Place) -> Result<Reply<Vec<Member>>> {
+        let ask = Ask::new("PROPFIND", self.client.collection(place))
+            .with("depth", "1")
+            .with("content-type", "application/xml; charset=utf-8")
+            .with_upload(Upload::Bytes(PROPFIND.into()));
+        let awaited = self.client.root.awaited();
+        let answer = self.client.send(ask).await?;
+        if answer.status == 207 {
+            self.client.root.seen();
+        }
+        drop(awaited);
+        let time: Option<ServerTime> = answer.time;
+        match answer.status {
+            207 => {
+                let all = members(&answer.bytes(LARGEST).await?)?;
+                Ok(Reply { value: below(all, &self.client.base.path(place)), time })
+            }
+            404 | 410 if place.is_root() => Err(answer.error()),
+            404 | 409 | 410 => {
+                answer.finish().await;
+                self.client.check_root().await?;
+                Ok(Reply { value: Vec::new(), time })
+            }
+            _ => Err(answer.error()),
+        }
+    }
+}
+
+/// The members directly below the collection that was asked for. Where a proxy shows the server under another path than the server
+/// knows, it is the one that the others lie below.
+fn below(members: Vec<Member>, asked: &str) -> Vec<Member> {
+    let own = if members.iter().any(|member| member.path == asked || member.parent() == asked) {
+        asked.to_owned()
+    } else {
+        members.iter().map(|member| member.path.as_str()).min_by_key(|path| path.len()).unwrap_or_default().to_owned()
+    };
+    members.into_iter().filter(|member| !member.gone && member.path != own && member.parent() == own).collect()
+}
+
+/// Whether a member is a temporary, and how old it is by the server's clock.
+pub(crate) fn age_of_temporary(member: &Member, now: Option<ServerTime>) -> Option<std::time::Duration> {
+    if !is_temporary(member.name()) {
+        return None;
+    }
+    Some(now?.since(member.modified?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(paths: &[&str], asked: &str) -> Vec<String> {
+        let members = paths.iter().map(|path| Member { path: (*path).to_owned(), ..Member::default() }).collect();
+        below(members, asked).iter().map(|member| member.name().to_owned()).collect()
+    }
+
+    #[test]
+    fn the_collection_itself_and_what_lies_deeper_are_left_out() {
+        assert_eq!(names(&["/dav/log", "/dav/log/1", "/dav/log/1/data", "/dav/log/2"], "/dav/log"), ["1", "2"]);
+        assert_eq!(names(&["/dav/log/1", "/dav/log/2"], "/dav/log"), ["1", "2"]);
+        assert_eq!(names(&["/dav/log"], "/dav/log"), [""; 0]);
+        assert_eq!(names(&[""], ""), [""; 0]);
+        assert_eq!(names(&["", "/1"], ""), ["1"]);
+    }
+
+    #[test]
+    fn a_proxy_may_show_another_path() {
+        assert_eq!(names(&["/remote.php/dav/log", "/remote.php/dav/log/1"], "/cloud/dav/log"), ["1"]);
+        assert_eq!(names(&["/remote.php/dav/log"], "/cloud/dav/log"), [""; 0]);
+    }
+}

@@ -1,0 +1,165 @@
+//! The trait's methods, and what they share.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use longshore_core::{
+    ByteRange, Capabilities, Created, DomainName, Error, ErrorKind, Folder, Listing, Object, ObjectKey, Payload, Reply,
+    Result, Runtime, Storage, StoredServer,
+};
+use tokio::runtime::Handle;
+
+use crate::builder::WebDavBuilder;
+use crate::client::Client;
+use crate::folders::Folders;
+use crate::place::Place;
+use crate::spares::Spares;
+
+/// A folder on a WebDAV server. Its clones share the connections.
+///
+/// Its futures need a tokio runtime with time and I/O.
+#[derive(Clone)]
+pub struct WebDav {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) client: Arc<Client>,
+    pub(crate) folders: Folders,
+    pub(crate) spares: Spares,
+    pub(crate) claims: Capabilities,
+}
+
+impl WebDav {
+    /// Settings for the folder at this `http://` or `https://` address. See [`WebDavBuilder`].
+    pub fn builder(address: impl Into<String>) -> WebDavBuilder {
+        WebDavBuilder::new(address.into())
+    }
+
+    /// The storage at a `webdavs://` or `webdav://` address. Nothing is sent yet.
+    ///
+    /// | address | what it is |
+    /// | --- | --- |
+    /// | `webdavs://host/path`, `webdav+https://host/path` | over TLS |
+    /// | `webdav://host/path`, `webdav+http://host/path` | in plain text, which is thereby asked for |
+    ///
+    /// User and password stand in the address (percent-encoded), or in `WEBDAV_USER` and `WEBDAV_PASSWORD`. `?ca=FILE` trusts one more certificate
+    /// authority.
+    ///
+    /// Errors: `Invalid` for a malformed address, which it does not repeat.
+    ///
+    /// ```
+    /// use longshore_webdav::WebDav;
+    ///
+    /// let storage = WebDav::open("webdavs://me:sesame@cloud.example.org/dav/notes")?;
+    /// assert_eq!(storage.address(), "https://cloud.example.org/dav/notes/");
+    /// assert!(WebDav::open("gopher://host/").is_err());
+    /// # Ok::<(), longshore_core::Error>(())
+    /// ```
+    pub fn open(address: &str) -> Result<Self> {
+        crate::address::parse(address)?.build()
+    }
+
+    /// The settings of an address, as [`open`](Self::open) takes it, to be altered.
+    pub fn builder_from(address: &str) -> Result<WebDavBuilder> {
+        crate::address::parse(address)
+    }
+
+    /// The folder's address, without user and password.
+    pub fn address(&self) -> String {
+        self.inner.client.base.to_string()
+    }
+
+    /// A complete server in this folder, for one domain: lease, log and metadata.
+    pub fn server(self, runtime: Arc<dyn Runtime>, domain: &DomainName) -> Result<StoredServer> {
+        StoredServer::new(Arc::new(self), runtime, domain)
+    }
+}
+
+impl fmt::Debug for WebDav {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WebDav").field("address", &self.address()).finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    fn named(&self, error: Error, operation: &'static str, place: &Place) -> Error {
+        error.with_operation(operation).with_key(self.client.file(place))
+    }
+}
+
+#[async_trait]
+impl Storage for WebDav {
+    fn capabilities(&self) -> Capabilities {
+        self.inner.claims.clone()
+    }
+
+    async fn create(&self, key: &ObjectKey, bytes: Bytes) -> Result<Reply<Created>> {
+        let named = |error| self.inner.named(error, "create", &Place::from(key));
+        if !key.is_record() {
+            return Err(named(Error::new(ErrorKind::Invalid, "only a name that ends in /data can be created once")));
+        }
+        self.inner.create(key, bytes).await.map_err(named)
+    }
+
+    async fn put(&self, key: &ObjectKey, payload: Payload) -> Result<Reply<()>> {
+        let named = |error| self.inner.named(error, "put", &Place::from(key));
+        if key.is_record() {
+            return Err(named(Error::new(ErrorKind::Invalid, "a name that ends in /data is created once, not put")));
+        }
+        self.inner.put(key, payload).await.map_err(named)
+    }
+
+    async fn get(&self, key: &ObjectKey, range: ByteRange) -> Result<Reply<Option<Object>>> {
+        self.inner.get(key, range).await.map_err(|error| self.inner.named(error, "get", &Place::from(key)))
+    }
+
+    async fn list(&self, folder: &Folder, after: Option<&str>) -> Result<Reply<Listing>> {
+        self.inner.list(folder, after).await.map_err(|error| self.inner.named(error, "list", &Place::from(folder)))
+    }
+
+    async fn delete(&self, key: &ObjectKey) -> Result<Reply<()>> {
+        self.inner.delete(key).await.map_err(|error| self.inner.named(error, "delete", &Place::from(key)))
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        let spares = self.spares.drain();
+        let Ok(runtime) = Handle::try_current() else { return };
+        let client = Arc::clone(&self.client);
+        runtime.spawn(async move {
+            for making in spares {
+                if let Ok(Ok(spare)) = making.await {
+                    client.remove(client.collection(&spare)).await;
+                }
+            }
+        });
+    }
+}
+
+/// A temporary file that is removed in the background if its writer ends before it says that it is gone.
+pub(crate) struct Litter {
+    inner: Arc<Inner>,
+    file: Option<Place>,
+}
+
+impl Litter {
+    pub(crate) fn file(inner: &Arc<Inner>, file: &Place) -> Self {
+        Self { inner: Arc::clone(inner), file: Some(file.clone()) }
+    }
+
+    pub(crate) fn settled(mut self) {
+        self.file = None;
+    }
+}
+
+impl Drop for Litter {
+    fn drop(&mut self) {
+        let (Some(file), Ok(runtime)) = (self.file.take(), Handle::try_current()) else { return };
+        let inner = Arc::clone(&self.inner);
+        runtime.spawn(async move { inner.discard_file(&file).await });
+    }
+}

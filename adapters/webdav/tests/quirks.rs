@@ -1,0 +1,472 @@
+//! What servers answer that no page describes, replayed. Each exchange is short, and ends in the right outcome and in one clear line.
+//!
+//! Where a server is named, it is one that was seen to answer so.
+
+#![allow(clippy::unwrap_used, reason = "also in the helpers of tests")]
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use longshore_core::{ByteRange, Created, Error, ErrorKind, Folder, ObjectKey, Outcome, Payload, Storage as _};
+use longshore_http_script::{Answer, Script, raw, response};
+use longshore_webdav::{HttpOptions, WebDav};
+
+fn script(answers: impl IntoIterator<Item = Answer>) -> Script {
+    Script::new(answers).unwrap()
+}
+
+fn folder(server: &Script) -> WebDav {
+    WebDav::builder(format!("http://{}/dav/my notes", server.address())).with_password("me", "sesame").build().unwrap()
+}
+
+fn record() -> ObjectKey {
+    ObjectKey::new("log/0000000000000001/data").unwrap()
+}
+
+fn segment() -> ObjectKey {
+    ObjectKey::new("segments/one").unwrap()
+}
+
+fn done(status: u16) -> Answer {
+    response(status, "", "")
+}
+
+/// A member of a listing.
+fn member(href: &str) -> String {
+    format!(
+        "<d:response><d:href>{href}</d:href><d:propstat><d:prop><d:getcontentlength>4</d:getcontentlength></d:prop>\
+         <d:status>HTTP/1.1 200 OK</d:status></d:propstat></d:response>"
+    )
+}
+
+fn listing(members: &[&str]) -> Answer {
+    let members: String = members.iter().map(|href| member(href)).collect();
+    response(207, "", &format!("<?xml version=\"1.0\"?><d:multistatus xmlns:d=\"DAV:\">{members}</d:multistatus>"))
+}
+
+/// The methods and targets of what was asked, with temporaries by one name.
+fn asked(server: &Script) -> Vec<String> {
+    let line = |head: &String| {
+        let line = head.lines().next().unwrap_or_default().trim_end_matches(" HTTP/1.1").to_owned();
+        match line.find("tmp.") {
+            Some(at) => format!("{}tmp{}", &line[..at], &line[at + 36..]),
+            None => line,
+        }
+    };
+    server.requests().iter().map(line).collect()
+}
+
+/// One line that holds no secret, also not in what is told of its causes.
+fn is_clear(error: &Error) {
+    let line = error.to_string();
+    assert!(line.lines().count() == 1 && line.len() < 400, "{line}");
+    let mut told = format!("{line} {error:?}");
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        write!(told, "{error} {error:?}").unwrap();
+        cause = error.source();
+    }
+    for secret in ["sesame", "bWU6c2VzYW1l", "Authorization"] {
+        assert!(!told.contains(secret), "{secret}: {told}");
+    }
+}
+
+/// What a `create` comes to that meets these answers to its `MOVE` and what follows.
+async fn created(answers: impl IntoIterator<Item = Answer>) -> Result<Created, Error> {
+    let server = script([done(201), done(201)].into_iter().chain(answers));
+    let result = folder(&server).create(&record(), "mine".into()).await;
+    if let Err(error) = &result {
+        is_clear(error);
+        assert_eq!(error.operation(), Some("create"));
+    }
+    let asked = asked(&server);
+    assert_eq!(
+        asked[..3],
+        [
+            "MKCOL /dav/my%20notes/log/tmp/".to_owned(),
+            "PUT /dav/my%20notes/log/tmp/data".to_owned(),
+            "MOVE /dav/my%20notes/log/tmp/".to_owned(),
+        ]
+    );
+    result.map(|reply| reply.value)
+}
+
+fn read(bytes: &str) -> Answer {
+    response(200, "", bytes)
+}
+
+#[tokio::test]
+async fn what_is_read_back_decides_whatever_the_status_is() {
+    // lighttpd 207; sabre 201 to losers; Apache 412 and 500; nginx 405; WsgiDAV 500; Tomcat 409; a gateway 502.
+    for status in [201, 204, 207, 405, 409, 412, 500, 502] {
+        assert_eq!(created([done(status), read("another's")]).await.unwrap(), Created::Exists, "{status}");
+    }
+    for status in [200, 201, 204] {
+        assert_eq!(created([done(status), read("mine")]).await.unwrap(), Created::Created, "{status}");
+    }
+    // The connection broke, and the server had done it.
+    for answer in [Answer::Close(Vec::new()), Answer::Close(b"HTTP/1.1 20".to_vec())] {
+        assert_eq!(created([answer.clone(), read("mine")]).await.unwrap(), Created::Created);
+        assert_eq!(created([answer, read("another's")]).await.unwrap(), Created::Exists);
+    }
+    // A refusal of a MOVE that was done: my temporary is gone.
+    assert_eq!(created([done(500), read("mine"), done(404)]).await.unwrap(), Created::Created);
+    assert_eq!(created([done(412), read("mine"), read("mine")]).await.unwrap(), Created::Exists);
+}
+
+#[tokio::test]
+async fn a_member_that_is_shown_late_is_awaited() {
+    assert_eq!(created([done(201), done(404), done(404), read("mine")]).await.unwrap(), Created::Created);
+    assert_eq!(created([done(201), read("mi"), read("mine")]).await.unwrap(), Created::Created);
+    // Another's object may be like the beginning of mine.
+    assert_eq!(created([done(412), read("mi"), read("mi"), read("mi")]).await.unwrap(), Created::Exists);
+}
+
+#[tokio::test]
+async fn a_lock_that_nobody_holds_is_waited_for() {
+    assert_eq!(created([done(423), done(423), done(201), read("mine")]).await.unwrap(), Created::Created);
+}
+
+#[tokio::test]
+async fn what_stays_open_is_unknown() {
+    let error = created([Answer::Close(Vec::new()), done(404)]).await.unwrap_err();
+    assert_eq!((error.kind(), error.outcome()), (ErrorKind::Unavailable, Outcome::Unknown));
+    let error =
+        created([Answer::Close(Vec::new()), Answer::Close(Vec::new()), Answer::Close(Vec::new())]).await.unwrap_err();
+    assert_eq!((error.kind(), error.outcome()), (ErrorKind::Unavailable, Outcome::Unknown));
+    let gone = vec![done(404); 20];
+    let error = created([done(201)].into_iter().chain(gone)).await.unwrap_err();
+    assert_eq!((error.kind(), error.outcome()), (ErrorKind::Unavailable, Outcome::Unknown));
+}
+
+#[tokio::test]
+async fn a_refusal_for_good_leaves_nothing() {
+    for (status, kind) in [(403, ErrorKind::Denied), (507, ErrorKind::Full), (413, ErrorKind::Invalid)] {
+        let error = created([done(status), done(404), done(204)]).await.unwrap_err();
+        assert_eq!((error.kind(), error.outcome()), (kind, Outcome::NotApplied), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn parents_are_made_as_each_server_says_that_they_are_missing() {
+    // The temporary; its parent, which is there after all on one and has to be made on the other; the temporary again.
+    for refusal in [409, 404, 403, 500] {
+        let server = script([done(refusal), done(201), done(201), done(201), done(201), read("mine")]);
+        let created = folder(&server).create(&record(), "mine".into()).await.unwrap().value;
+        assert_eq!(created, Created::Created);
+        assert_eq!(asked(&server)[1], "MKCOL /dav/my%20notes/log/");
+    }
+    // 405 stands for "exists"; also for "not allowed", which the next request shows.
+    let server = script([done(409), done(405), done(405)]);
+    let error = folder(&server).create(&record(), "mine".into()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+    is_clear(&error);
+}
+
+#[tokio::test]
+async fn a_missing_root_is_no_empty_store() {
+    let server = script([done(404), done(404)]);
+    let error = folder(&server).get(&record(), ByteRange::ALL).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Missing);
+    assert_eq!(asked(&server)[1], "PROPFIND /dav/my%20notes/");
+    let server = script([done(404), done(404)]);
+    assert_eq!(folder(&server).list(&Folder::new("log").unwrap(), None).await.unwrap_err().kind(), ErrorKind::Missing);
+}
+
+#[tokio::test]
+async fn a_root_that_was_seen_is_not_asked_for() {
+    let server = script([read("here"), done(404)]);
+    let storage = folder(&server);
+    assert!(storage.get(&record(), ByteRange::ALL).await.unwrap().value.is_some());
+    assert!(storage.get(&segment(), ByteRange::ALL).await.unwrap().value.is_none());
+    assert_eq!(server.requests().len(), 2);
+}
+
+async fn range(answers: impl IntoIterator<Item = Answer>) -> Result<(u64, String), Error> {
+    let server = script(answers);
+    let object = folder(&server).get(&record(), ByteRange::new(2, 3)).await?.value.unwrap();
+    assert!(server.requests()[0].to_lowercase().contains("range: bytes=2-4"));
+    let size = object.size();
+    let bytes = object.read(100).await?;
+    Ok((size, String::from_utf8(bytes.to_vec()).unwrap()))
+}
+
+#[tokio::test]
+async fn ranges_are_read_from_servers_that_know_none() {
+    let part = |range: &str, body| response(206, &format!("Content-Range: bytes {range}\r\n"), body);
+    assert_eq!(range([part("2-4/9", "cde")]).await.unwrap(), (9, "cde".to_owned()));
+    assert_eq!(range([read("abcdefghi")]).await.unwrap(), (9, "cde".to_owned()));
+    assert_eq!(range([part("2-2/3", "c")]).await.unwrap(), (3, "c".to_owned()));
+    // sabre sends all of it for the first byte.
+    assert_eq!(range([part("0-8/9", "abcdefghi")]).await.unwrap(), (9, "cde".to_owned()));
+    // npm's server sends an empty part of what ends before.
+    assert_eq!(range([part("2-4/2", "")]).await.unwrap(), (2, String::new()));
+    assert_eq!(range([response(416, "Content-Range: bytes */2\r\n", "")]).await.unwrap(), (2, String::new()));
+    let told = response(416, "", "");
+    assert_eq!(range([told, response(200, "", "ab")]).await.unwrap(), (2, String::new()));
+    for answer in [part("3-5/9", "def"), part("x", "cde"), response(206, "", "cde")] {
+        let error = range([answer]).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable);
+        is_clear(&error);
+    }
+}
+
+#[tokio::test]
+async fn bytes_that_break_off_are_no_object() {
+    let server = script([Answer::Close(raw(200, "Content-Length: 9\r\n", "half"))]);
+    let object = folder(&server).get(&record(), ByteRange::ALL).await.unwrap().value.unwrap();
+    let error = object.read(100).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    is_clear(&error);
+}
+
+#[tokio::test]
+async fn a_size_that_is_not_told_is_asked_for() {
+    // sabre behind php-fpm answers in chunks.
+    let chunks = Answer::Keep(raw(200, "Transfer-Encoding: chunked\r\n", "4\r\nmine\r\n0\r\n\r\n"));
+    let server = script([chunks, listing(&["/dav/my%20notes/log/0000000000000001/data"])]);
+    let object = folder(&server).get(&record(), ByteRange::ALL).await.unwrap().value.unwrap();
+    assert_eq!((object.size(), object.read(100).await.unwrap().as_ref()), (4, b"mine".as_slice()));
+}
+
+#[tokio::test]
+async fn a_web_page_is_no_object_and_no_listing() {
+    let page = || response(200, "Content-Type: text/html; charset=utf-8\r\n", "<html>log in</html>");
+    let server = script([page(), page(), page(), page(), page(), page()]);
+    let storage = folder(&server);
+    for error in [
+        storage.get(&record(), ByteRange::ALL).await.map(drop).unwrap_err(),
+        storage.list(&Folder::ROOT, None).await.map(drop).unwrap_err(),
+        storage.create(&record(), "mine".into()).await.map(drop).unwrap_err(),
+        storage.put(&segment(), "body".into()).await.map(drop).unwrap_err(),
+    ] {
+        assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+        assert!(error.to_string().contains("web page"), "{error}");
+        is_clear(&error);
+    }
+    // An object that a server takes for a page is one, if its properties say so.
+    let server = script([response(200, "Content-Type: text/html\r\n", "mine"), listing(&["/x"])]);
+    let object = folder(&server).get(&record(), ByteRange::ALL).await.unwrap().value.unwrap();
+    assert_eq!(object.read(100).await.unwrap(), "mine");
+}
+
+#[tokio::test]
+async fn bytes_that_were_compressed_on_the_way_are_refused() {
+    let server = script([response(200, "Content-Encoding: gzip\r\nETag: \"1-gzip\"\r\n", "mine")]);
+    let error = folder(&server).get(&record(), ByteRange::ALL).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    is_clear(&error);
+    // Some servers only mark their tags; nothing rests on those.
+    let server = script([response(200, "ETag: W/\"1-gzip\"\r\n", "mine")]);
+    assert!(folder(&server).get(&record(), ByteRange::ALL).await.unwrap().value.is_some());
+}
+
+#[tokio::test]
+async fn listings_come_in_every_form() {
+    let names = |answer: Answer| async move {
+        let server = script([answer]);
+        folder(&server).list(&Folder::new("log").unwrap(), None).await.map(|reply| reply.value.names)
+    };
+    let base = "/dav/my%20notes/log/";
+    let all = ["2", "1"].map(|name| format!("{base}{name}/"));
+    assert_eq!(names(listing(&[base, &all[0], &all[1]])).await.unwrap(), ["1", "2"]);
+    assert_eq!(names(listing(&[&all[0], &all[1]])).await.unwrap(), ["1", "2"]);
+    assert_eq!(
+        names(listing(&["http://nas/dav/my%20notes/log", "http://nas/dav/my%20notes/log/1"])).await.unwrap(),
+        ["1"]
+    );
+    assert_eq!(names(listing(&["/dav/my notes/log/", "/dav/my notes/log/%31"])).await.unwrap(), ["1"]);
+    let temporary = format!("{base}tmp.{:032x}/", 7);
+    assert_eq!(names(listing(&[base, &temporary, &format!("{base}.DS_Store")])).await.unwrap(), [""; 0]);
+    for broken in ["<d:multistatus xmlns:d=\"DAV:\"><d:response>", "", "<html></html>"] {
+        let error = names(response(207, "", broken)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable, "{broken}");
+        is_clear(&error);
+    }
+    let cut = Answer::Close(raw(207, "Content-Length: 900\r\n", "<d:multistatus xmlns:d=\"DAV:\">"));
+    assert_eq!(names(cut).await.unwrap_err().kind(), ErrorKind::Unavailable);
+}
+
+#[tokio::test]
+async fn a_put_that_did_not_arrive_whole_is_not_shown() {
+    let server = script([done(201), done(201), response(200, "", "bod"), done(204)]);
+    let error = folder(&server).put(&segment(), "body".into()).await.unwrap_err();
+    assert_eq!((error.kind(), error.outcome()), (ErrorKind::Unavailable, Outcome::NotApplied));
+    assert!(error.to_string().contains("whole"), "{error}");
+    assert!(!asked(&server).iter().any(|line| line.starts_with("MOVE")));
+}
+
+#[tokio::test]
+async fn a_put_whose_name_is_taken_by_itself_is_done() {
+    for status in [412, 404, 403, 409, 500, 207] {
+        let server = script([
+            done(201),
+            done(201),
+            response(200, "", "body"),
+            done(status),
+            response(200, "", "body"),
+            done(204),
+        ]);
+        folder(&server).put(&segment(), "body".into()).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_breaks_is_the_caller_s() {
+    use futures::StreamExt as _;
+    let broken = futures::stream::iter([Err(Error::new(ErrorKind::Corrupt, "the disk is gone"))]).boxed();
+    let server = script([done(201), done(201)]);
+    let error = folder(&server).put(&segment(), Payload::new(1 << 20, broken)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+}
+
+#[tokio::test]
+async fn busy_servers_say_until_when() {
+    for (header, seconds) in [("Retry-After: 7\r\n", 7), ("Retry-After: Thu, 01 Jan 1970 00:01:30 GMT\r\n", 30)] {
+        for status in [429, 503] {
+            let server = script([response(status, header, "")]);
+            let error = folder(&server).get(&record(), ByteRange::ALL).await.unwrap_err();
+            assert!(error.throttled(), "{error}");
+            assert_eq!(
+                (error.kind(), error.retry_after()),
+                (ErrorKind::Unavailable, Some(Duration::from_secs(seconds)))
+            );
+        }
+    }
+}
+
+const BASIC: &str = "WWW-Authenticate: Basic realm=\"dav\"\r\n";
+
+#[tokio::test]
+async fn a_wrong_password_is_sent_once() {
+    let server = script([response(401, BASIC, "")]);
+    let storage = folder(&server);
+    for _ in 0..5 {
+        let error = storage.get(&record(), ByteRange::ALL).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Denied, "{error}");
+        is_clear(&error);
+    }
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn many_at_once_send_a_wrong_password_three_times_at_the_most() {
+    let server = script(vec![response(401, BASIC, ""); 20]);
+    let storage = folder(&server);
+    let key = record();
+    futures::future::join_all((0..20).map(|_| storage.get(&key, ByteRange::ALL))).await;
+    assert!(server.requests().len() <= 3, "{}", server.requests().len());
+}
+
+#[tokio::test]
+async fn digest_is_answered_and_its_nonce_is_renewed() {
+    let digest = |nonce: &str, stale: &str| {
+        let header = format!("WWW-Authenticate: Digest realm=\"dav\", qop=\"auth\", nonce=\"{nonce}\"{stale}\r\n");
+        response(401, &header, "")
+    };
+    let server = script([digest("n1", ""), read("mine"), digest("n2", ", stale=true"), read("mine")]);
+    let storage = folder(&server);
+    for _ in 0..2 {
+        assert!(storage.get(&record(), ByteRange::ALL).await.unwrap().value.is_some());
+    }
+    let requests = server.requests();
+    assert!(requests[1].contains("nonce=\"n1\"") && requests[3].contains("nonce=\"n2\""), "{requests:?}");
+    assert!(requests[1].contains("uri=\"/dav/my%20notes/log/0000000000000001/data\""), "{}", requests[1]);
+    // A wrong one is answered once.
+    let server = script([digest("n1", ""), digest("n1", ""), digest("n1", "")]);
+    assert_eq!(folder(&server).get(&record(), ByteRange::ALL).await.unwrap_err().kind(), ErrorKind::Denied);
+    assert_eq!(server.requests().len(), 2);
+}
+
+#[tokio::test]
+async fn a_token_that_expires_is_renewed() {
+    let server = script([read("mine"), response(401, "WWW-Authenticate: Bearer\r\n", ""), read("mine")]);
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&asked);
+    let storage = WebDav::builder(format!("http://{}/dav", server.address()))
+        .with_tokens(move || {
+            let number = counter.fetch_add(1, Ordering::SeqCst);
+            async move { Ok(format!("sesame-{number}")) }
+        })
+        .build()
+        .unwrap();
+    for _ in 0..2 {
+        assert!(storage.get(&record(), ByteRange::ALL).await.unwrap().value.is_some());
+    }
+    assert_eq!(asked.load(Ordering::SeqCst), 2);
+    assert!(server.requests()[2].contains("Bearer sesame-1"), "{:?}", server.requests());
+}
+
+#[tokio::test]
+async fn nothing_is_sent_to_another_host() {
+    let other = script([read("mine")]);
+    for status in [301, 302, 307, 308] {
+        let moved = response(status, &format!("Location: http://localhost:{}/dav/\r\n", other.address().port()), "");
+        let server = script([moved]);
+        let error = folder(&server).get(&record(), ByteRange::ALL).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
+        is_clear(&error);
+    }
+    assert!(other.requests().is_empty());
+    // On the same host it is followed.
+    let server = script([response(301, "Location: /other/place\r\n", ""), read("mine")]);
+    assert!(folder(&server).get(&record(), ByteRange::ALL).await.unwrap().value.is_some());
+    assert_eq!(asked(&server)[1], "GET /other/place");
+    let circle = vec![response(301, "Location: /x\r\n", ""); 20];
+    let server = script(circle);
+    assert_eq!(folder(&server).get(&record(), ByteRange::ALL).await.unwrap_err().kind(), ErrorKind::Unavailable);
+    assert!(server.requests().len() < 10);
+}
+
+#[tokio::test]
+async fn a_server_that_stands_still_is_left() {
+    let server = script([Answer::Hold(Vec::new())]);
+    let http = HttpOptions::default().with_idle_timeout(Duration::from_millis(300));
+    let address = format!("http://{}/dav", server.address());
+    let storage = WebDav::builder(address).with_anonymous().with_http(http).build().unwrap();
+    let error = storage.get(&record(), ByteRange::ALL).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    is_clear(&error);
+}
+
+#[tokio::test]
+async fn what_is_missing_is_deleted_whatever_the_server_says() {
+    // Go and rclone 403, chezdav 409, npm 500.
+    for status in [404, 403, 409, 500] {
+        let server = script([done(status), done(404), done(207)]);
+        folder(&server).delete(&record()).await.unwrap();
+    }
+    let server = script([done(403), response(200, "", "mine")]);
+    let error = folder(&server).delete(&record()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Denied);
+    // A server that says that it moved what it did not.
+    let server = script([done(201), response(200, "", "mine")]);
+    assert_eq!(folder(&server).delete(&record()).await.unwrap_err().kind(), ErrorKind::Unavailable);
+}
+
+#[tokio::test]
+async fn a_leftover_is_taken_away_first_and_only_when_it_is_old() {
+    let temporary = |modified: &str| {
+        response(
+            207,
+            "Date: Fri, 02 Jan 1970 00:02:00 GMT\r\n",
+            &format!(
+                "<d:multistatus xmlns:d=\"DAV:\"><d:response><d:href>/dav/my%20notes/log/tmp.{:032x}/</d:href><d:propstat><d:prop>\
+                 <d:resourcetype><d:collection/></d:resourcetype><d:getlastmodified>{modified}</d:getlastmodified></d:prop>\
+                 <d:status>HTTP/1.1 200 OK</d:status></d:propstat></d:response></d:multistatus>",
+                7
+            ),
+        )
+    };
+    let log = Folder::new("log").unwrap();
+    let young = script([temporary("Thu, 01 Jan 1970 00:01:00 GMT")]);
+    folder(&young).list(&log, None).await.unwrap();
+    assert_eq!(young.requests().len(), 1);
+    for unknown in ["2024-01-01T00:00:00Z", "soon", ""] {
+        let server = script([temporary(unknown)]);
+        folder(&server).list(&log, None).await.unwrap();
+        assert_eq!(server.requests().len(), 1);
+    }
+}

@@ -1,0 +1,68 @@
+//! A folder on a WebDAV server.
+
+use std::sync::Arc;
+
+use longshore::{Error, ErrorKind, Result, Storage, WebDav};
+use longshore_conformance::doctor::{Finding, Health};
+
+use super::Kind;
+
+/// A store in a collection.
+pub(super) struct Collection {
+    url: String,
+}
+
+impl Collection {
+    pub(super) fn new(url: &str) -> Self {
+        Self { url: url.to_owned() }
+    }
+}
+
+impl Kind for Collection {
+    fn open(&self) -> Result<Arc<dyn Storage>> {
+        longshore::open_storage(&self.url)
+    }
+
+    /// The same server has no folder of a random name there.
+    fn open_missing_root(&self) -> Option<Result<Arc<dyn Storage>>> {
+        let missing = || {
+            let here = WebDav::open(&self.url)?.address();
+            let away = format!("{here}longshore-none-{}/", super::random()?);
+            Ok(Arc::new(WebDav::builder_from(&self.url)?.with_address(away).build()?) as Arc<dyn Storage>)
+        };
+        Some(missing())
+    }
+
+    fn open_with_wrong_credentials(&self) -> Option<Result<Arc<dyn Storage>>> {
+        let wrong = || {
+            let builder = WebDav::builder_from(&self.url)?.with_password("longshore-no-such-user", super::random()?);
+            Ok(Arc::new(builder.build()?) as Arc<dyn Storage>)
+        };
+        // A server that asks nobody who he is lets everybody in.
+        std::env::var_os("WEBDAV_USER").map(|_| wrong())
+    }
+
+    fn look(&self) -> Vec<Finding> {
+        match WebDav::builder_from(&self.url).map(|builder| builder.is_open_to_all()) {
+            Ok(true) => {
+                let text = "requests go to another machine without TLS: everyone on the way can read the password and \
+                            change the documents; use webdavs";
+                vec![Finding { topic: "address", health: Health::Warning, text: text.to_owned() }]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn next_step(&self, error: &Error) -> Option<String> {
+        let step = match error.kind() {
+            ErrorKind::Denied if std::env::var_os("WEBDAV_USER").is_none() => "set WEBDAV_USER and WEBDAV_PASSWORD",
+            ErrorKind::Denied => "check WEBDAV_USER and WEBDAV_PASSWORD, and what they may do in this folder",
+            ErrorKind::Unavailable if error.throttled() => "try again later; nothing is lost",
+            ErrorKind::Unavailable if !error.message().contains("; ") => {
+                "check the network and the address, or try again later; nothing is lost"
+            }
+            _ => return None,
+        };
+        Some(step.to_owned())
+    }
+}
