@@ -92,7 +92,8 @@ impl Client {
     /// Syncs: opens the store, pulls, hands conflicts to the app, pushes.
     ///
     /// - **Effect**: everything committed before the call is in the replica, and everything pending at its start and not in
-    ///   conflict is committed, when it returns.
+    ///   conflict is committed, when it returns. All of it becomes visible to others at once, unless it is more than one entry can
+    ///   name (about 4,000 segments, mostly of 8 MiB compressed): then it is several commits, in the order of the outbox.
     /// - **An error leaves** whatever was done so far, durable and consistent; the next sync goes on from there.
     /// - **Errors**: `Replaced` if the store is not the one this replica knows (nothing was changed then), `Locked` if the
     ///   replica is being synced already, `Unavailable` if the store cannot be reached, and what the storage gives. `Unsupported`

@@ -1,6 +1,8 @@
-//! Pushing: the outbox becomes one entry, journalled before it is sent, and sent until its fate is known.
+//! Pushing: the outbox becomes one entry, or several if it is huge: each journalled before it is sent, and sent until its fate is
+//! known.
 
 use std::sync::{Mutex, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
 use futures::stream::{self, StreamExt};
@@ -28,10 +30,21 @@ const GIVE_UP: u64 = 100;
 struct Load {
     staged: Staged,
     rows: RowSet,
+    /// Whether that is all that was pending, and not only as much as an entry names.
+    whole: bool,
+}
+
+/// What was taken from the outbox to be staged.
+#[derive(Default)]
+struct Noted {
+    rows: Vec<RowNumber>,
+    bytes: u64,
+    /// Whether nothing is left there.
+    whole: bool,
 }
 
 impl Session<'_> {
-    /// Settles the open attempt, then commits what is pending now.
+    /// Settles the open attempt, then commits what is pending now: entry after entry, if one cannot name it all.
     pub(super) async fn push(&mut self) -> Result<()> {
         let mut load: Option<Load> = None;
         let mut lost = 0;
@@ -42,10 +55,10 @@ impl Session<'_> {
             }
             if self.send().await? {
                 self.pause_after_contention(lost).await;
-                if fresh {
+                if fresh && load.as_ref().is_none_or(|load| load.whole) {
                     return self.left_out();
                 }
-                // What was staged may hold rows that are committed now.
+                // What was staged may hold rows that are committed now, and others may be left.
                 load = None;
                 continue;
             }
@@ -104,7 +117,7 @@ impl Session<'_> {
             *load = self.stage().await?;
             self.restage = false;
         }
-        let Some(Load { staged, rows }) = load else {
+        let Some(Load { staged, rows, .. }) = load else {
             return Ok(false);
         };
         self.keep_lease().await;
@@ -142,13 +155,12 @@ impl Session<'_> {
         }
         let in_conflict = self.client.replica.conflicts().await?.len() as u64;
         let total = self.client.replica.pending_count().await?.saturating_sub(in_conflict);
-        let noted = Mutex::new((Vec::new(), 0));
+        let noted = Mutex::new(Noted::default());
         let note = |change: &PendingChange| {
             let mut noted = noted.lock().unwrap_or_else(PoisonError::into_inner);
-            let (rows, bytes) = &mut *noted;
-            rows.push(change.row);
-            *bytes += change.change.action.len() as u64;
-            self.progress(Phase::Push, rows.len() as u64, Some(total), *bytes);
+            noted.rows.push(change.row);
+            noted.bytes += change.change.action.len() as u64;
+            self.progress(Phase::Push, noted.rows.len() as u64, Some(total), noted.bytes);
         };
         let changes = self.pages(first, last).map(|change| {
             change.map(|change| {
@@ -156,15 +168,20 @@ impl Session<'_> {
                 change.change
             })
         });
+        let end = stream::poll_fn(|_| {
+            noted.lock().unwrap_or_else(PoisonError::into_inner).whole = true;
+            Poll::Ready(None)
+        });
+        let changes = changes.chain(end);
         let staged = self.client.server.put(self.tip()?.number(), changes.boxed()).await?;
-        let (mut rows, _) = noted.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let Noted { mut rows, whole, .. } = noted.into_inner().unwrap_or_else(PoisonError::into_inner);
         if !staged.too_large.is_empty() {
             let left = self.rows_of(&staged.too_large).await?;
             rows.retain(|row| !left.contains(*row));
             self.too_large.clone_from(&staged.too_large);
         }
         let rows: RowSet = rows.into_iter().collect();
-        Ok((!rows.is_empty()).then_some(Load { staged, rows }))
+        Ok((!rows.is_empty()).then_some(Load { staged, rows, whole }))
     }
 
     async fn rows_of(&self, large: &[TooLarge]) -> Result<RowSet> {
