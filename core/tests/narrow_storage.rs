@@ -45,8 +45,8 @@ impl Bend for Narrow {
     }
 }
 
-/// The most uploads at once to a storage that says it bears so many requests.
-fn most_at_once(parallelism: usize) -> usize {
+/// The most uploads at once to a storage that says it bears so many requests, of documents of this many bytes.
+fn most_at_once(parallelism: usize, size: usize) -> usize {
     let (sim, most) = (Sim::new(1), Arc::<AtomicUsize>::default());
     let (under_way, counted) = (AtomicUsize::new(0), Arc::clone(&most));
     let narrow = Narrow { sim: sim.clone(), parallelism, under_way, most: counted };
@@ -54,7 +54,7 @@ fn most_at_once(parallelism: usize) -> usize {
     let server = StoredServer::new(storage, sim.runtime(), &DomainName::default()).unwrap();
     let mut dice = Rng::new(1);
     // Each fills a segment of its own.
-    let body: Bytes = (0..9 << 17).flat_map(|_| dice.next().to_le_bytes()).collect::<Vec<u8>>().into();
+    let body: Bytes = (0..size / 8).flat_map(|_| dice.next().to_le_bytes()).collect::<Vec<u8>>().into();
     let changes = (0..SEGMENTS).map(|at| Ok(Change::put(Document::new(format!("large-{at}"), body.clone()).unwrap())));
     let staged = sim.run(server.put(0, stream::iter(changes).boxed()), || false).unwrap().unwrap();
     assert!(matches!(&staged.content, Content::Segments(segments) if segments.len() == SEGMENTS), "{staged:?}");
@@ -64,6 +64,12 @@ fn most_at_once(parallelism: usize) -> usize {
 #[test]
 fn no_more_segments_go_up_at_once_than_the_storage_bears() {
     for (parallelism, most) in [(1, 1), (2, 2), (64, 3)] {
-        assert_eq!(most_at_once(parallelism), most, "of {parallelism} requests at once");
+        assert_eq!(most_at_once(parallelism, 9 << 20), most, "of {parallelism} requests at once");
     }
+}
+
+/// A document may have a gigabyte: three of those at once would be more than a phone has.
+#[test]
+fn large_segments_go_up_one_by_one() {
+    assert_eq!(most_at_once(64, 17 << 20), 1);
 }

@@ -11,8 +11,8 @@ use super::records::{self, Fate};
 use super::wire::Wire;
 use crate::error::{Error, ErrorKind, Outcome, Result};
 use crate::format::{
-    Batcher, EntryHeader, Layout, MAX_RECORD, MAX_SEGMENT, SealedSegment, SegmentRef, decode_entry, decode_segment,
-    encode_entry,
+    Batcher, EntryHeader, Layout, MAX_RECORD, MAX_SEGMENT, SEGMENT_TARGET, SealedSegment, SegmentRef, decode_entry,
+    decode_segment, encode_entry,
 };
 use crate::model::{Change, Document, DocumentId, Hash, Sequence};
 use crate::runtime::{compute, new_nonce};
@@ -26,6 +26,9 @@ const HEAVY: usize = 64 << 10;
 const CHUNK: usize = 1 << 20;
 /// How many segments are on their way up at once, if the storage bears as many requests: each is up to 8 MiB.
 const UPLOADS: usize = 3;
+/// Stored bytes that are on their way up at once: a larger segment goes alone. Segments are mostly a little above their target, so
+/// that this is room for all three.
+const UNDER_WAY: u64 = 4 * SEGMENT_TARGET as u64;
 /// Segments of one entry, about: what comes after them is left for the next one. That is at least a GiB wherever a segment has
 /// 256 KiB, and mostly 32 GiB.
 const MOST_SEGMENTS: u64 = 4096;
@@ -117,7 +120,8 @@ pub(super) async fn stage(wire: &Wire, layout: &Layout, checkpoint: u64, changes
     let mut changes = changes.fuse();
     let claims = wire.capabilities();
     let (at_once, limit) = (UPLOADS.min(claims.parallelism.max(1)), claims.max_object);
-    let mut uploads = Uploads { wire, at_once, under_way: FuturesUnordered::new(), begun: 0, done: Vec::new() };
+    let mut uploads =
+        Uploads { wire, at_once, under_way: FuturesUnordered::new(), bytes: 0, begun: 0, done: Vec::new() };
     let mut too_large = Vec::new();
     let mut batcher = Batcher::new(limit);
     // Where segments are tiny, so is what is fetched beyond the last.
@@ -154,6 +158,8 @@ struct Uploads<'w> {
     wire: &'w Wire,
     at_once: usize,
     under_way: FuturesUnordered<BoxFuture<'w, Result<(usize, SegmentRef)>>>,
+    /// Stored bytes of those, which are held in memory.
+    bytes: u64,
     begun: usize,
     /// With their places among all.
     done: Vec<(usize, SegmentRef)>,
@@ -166,17 +172,25 @@ impl Uploads<'_> {
         while !self.under_way.is_empty() {
             match select(work.as_mut(), self.under_way.try_next()).await {
                 Either::Left((done, _)) => return done,
-                Either::Right((uploaded, _)) => self.done.extend(uploaded?),
+                Either::Right((uploaded, _)) => self.note(uploaded?),
             }
         }
         work.await
     }
 
-    /// Begins one as soon as few enough are under way.
+    fn note(&mut self, uploaded: Option<(usize, SegmentRef)>) {
+        self.bytes -= uploaded.as_ref().map_or(0, |(_, segment)| segment.length);
+        self.done.extend(uploaded);
+    }
+
+    /// Begins one as soon as few enough are under way, of few enough bytes.
     async fn begin(&mut self, segment: SealedSegment) -> Result<()> {
-        while self.under_way.len() >= self.at_once {
-            self.done.extend(self.under_way.try_next().await?);
+        let size = segment.reference.length;
+        while self.under_way.len() >= self.at_once || self.bytes > 0 && self.bytes + size > UNDER_WAY {
+            let uploaded = self.under_way.try_next().await?;
+            self.note(uploaded);
         }
+        self.bytes += size;
         let (wire, place) = (self.wire, self.begun);
         self.begun += 1;
         let upload = async move {
