@@ -7,6 +7,7 @@ mod support;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -139,6 +140,33 @@ fn a_document_that_cannot_fit_is_named_and_no_other_waits_with_it() {
     assert_eq!(pending(&here), 0);
     run(&world, client(&world, &small, &there).sync()).unwrap();
     assert_eq!((body(&there, "film"), body(&there, "song")), (Some(500 << 10), Some(1 << 20)));
+}
+
+/// The error is about one document; the sync was one all the same.
+#[test]
+fn a_sync_that_leaves_a_document_out_is_finished() {
+    let (world, small) = (World::new(55, true), Small::new(LIMIT));
+    let (here, there) = (MemoryReplica::new(), MemoryReplica::new());
+    put(&here, "film", noise(1, 2 << 20));
+    put(&here, "list", b"milk".to_vec());
+    let device = client(&world, &small, &here);
+    let status = || block_on(device.status()).unwrap();
+    let said = run(&world, device.sync()).unwrap_err().to_string();
+    let first = status().last_synced.unwrap();
+    assert_eq!(status().last_error, Some(said));
+
+    world.sim.advance(Duration::from_secs(120));
+    run(&world, client(&world, &small, &there).sync()).unwrap();
+    let said = run(&world, device.sync()).unwrap_err().to_string();
+    assert!(said.contains("film needs an object"), "{said}");
+    assert!(status().last_synced.unwrap() >= first + 120_000, "it was a sync, too");
+    assert_eq!(status().last_error, Some(said));
+
+    put(&here, "film", b"short".to_vec());
+    run(&world, device.sync()).unwrap();
+    assert_eq!(status().last_error, None);
+    run(&world, client(&world, &small, &there).sync()).unwrap();
+    assert_eq!((body(&there, "film"), body(&there, "list")), (Some(5), Some(4)));
 }
 
 /// A store that takes so little that an entry cannot name all segments of a large push: that becomes several entries.

@@ -51,12 +51,12 @@ impl Session<'_> {
         loop {
             let fresh = self.attempt.is_none();
             if fresh && !self.prepare(&mut load).await? {
-                return self.left_out();
+                return Ok(());
             }
             if self.send().await? {
                 self.pause_after_contention(lost).await;
                 if fresh && load.as_ref().is_none_or(|load| load.whole) {
-                    return self.left_out();
+                    return Ok(());
                 }
                 // What was staged may hold rows that are committed now, and others may be left.
                 load = None;
@@ -68,19 +68,15 @@ impl Session<'_> {
         }
     }
 
-    /// All else is committed; what the store cannot take is said, and stays in the outbox.
-    fn left_out(&mut self) -> Result<()> {
-        let mut large = std::mem::take(&mut self.too_large).into_iter();
-        let Some(first) = large.next() else {
-            return Ok(());
-        };
-        let others = large.len();
-        let error = Error::from(first);
-        if others == 0 {
-            return Err(error.with_operation("push"));
+    /// What the store cannot take, once all else is committed: it is said, and stays in the outbox.
+    pub(super) fn left_out(&self) -> Option<Error> {
+        let (first, others) = self.too_large.split_first()?;
+        let error = Error::from(first.clone());
+        if others.is_empty() {
+            return Some(error.with_operation("push"));
         }
-        let what = format!("{}; {others} more are too large as well", error.message());
-        Err(Error::new(error.kind(), what).with_operation("push"))
+        let what = format!("{}; {} more are too large as well", error.message(), others.len());
+        Some(Error::new(error.kind(), what).with_operation("push"))
     }
 
     /// After a lost race: wait a little, take the lease if it happened often, and pull what won.
