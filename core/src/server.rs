@@ -110,8 +110,9 @@ pub trait Server: fmt::Debug + Send + Sync {
     /// number of the last entry it applied, 0 for none.
     ///
     /// Few changes stay in memory until the commit; more go up as segments of 8 MiB compressed, or of less where the storage
-    /// takes no such object. A change that is too large by itself is left out, and [`Staged::too_large`] says so. Interrupted,
-    /// it leaves segments that nobody names.
+    /// takes no such object. A change that is too large by itself is left out, and [`Staged::too_large`] says so. Once
+    /// there is as much as one entry can name, the rest of the stream is not read: what was not read is not staged, and is for
+    /// the next entry. Interrupted, it leaves segments that nobody names.
     async fn put(&self, checkpoint: u64, changes: ChangeStream<'_>) -> Result<Staged>;
 
     /// Makes the entry that would commit what was staged behind `after`. It sends nothing: journal the result first.

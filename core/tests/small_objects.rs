@@ -7,13 +7,16 @@ mod support;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::executor::block_on;
+use longshore_core::format::SegmentRef;
 use longshore_core::{
-    Capabilities, Client, Created, Document, DomainName, ErrorKind, MemoryReplica, MetadataName, ObjectKey, Outcome,
-    Payload, Replica as _, Reply, Result, Server as _, Storage, StoreOptions, StoredServer,
+    AttemptNumber, Author, Capabilities, Client, ClientId, Content, Created, Document, DomainName, ErrorKind, Hash,
+    MemoryReplica, MetadataName, ObjectKey, Outcome, Payload, Replica as _, Reply, Result, Server as _, Staged,
+    Storage, StoreOptions, StoredServer, Tip,
 };
 use support::{Bend, Forward, Rng, World};
 
@@ -137,6 +140,79 @@ fn a_document_that_cannot_fit_is_named_and_no_other_waits_with_it() {
     assert_eq!(pending(&here), 0);
     run(&world, client(&world, &small, &there).sync()).unwrap();
     assert_eq!((body(&there, "film"), body(&there, "song")), (Some(500 << 10), Some(1 << 20)));
+}
+
+/// The error is about one document; the sync was one all the same.
+#[test]
+fn a_sync_that_leaves_a_document_out_is_finished() {
+    let (world, small) = (World::new(55, true), Small::new(LIMIT));
+    let (here, there) = (MemoryReplica::new(), MemoryReplica::new());
+    put(&here, "film", noise(1, 2 << 20));
+    put(&here, "list", b"milk".to_vec());
+    let device = client(&world, &small, &here);
+    let status = || block_on(device.status()).unwrap();
+    let said = run(&world, device.sync()).unwrap_err().to_string();
+    let first = status().last_synced.unwrap();
+    assert_eq!(status().last_error, Some(said));
+
+    world.sim.advance(Duration::from_secs(120));
+    run(&world, client(&world, &small, &there).sync()).unwrap();
+    let said = run(&world, device.sync()).unwrap_err().to_string();
+    assert!(said.contains("film needs an object"), "{said}");
+    assert!(status().last_synced.unwrap() >= first + 120_000, "it was a sync, too");
+    assert_eq!(status().last_error, Some(said));
+
+    put(&here, "film", b"short".to_vec());
+    run(&world, device.sync()).unwrap();
+    assert_eq!(status().last_error, None);
+    run(&world, client(&world, &small, &there).sync()).unwrap();
+    assert_eq!((body(&there, "film"), body(&there, "list")), (Some(5), Some(4)));
+}
+
+/// A store that takes so little that an entry cannot name all segments of a large push: that becomes several entries.
+#[test]
+fn a_push_of_more_segments_than_an_entry_can_name_becomes_several_entries() {
+    let (world, small) = (World::new(53, true), Small::new(8 << 10));
+    let (here, there) = (MemoryReplica::new(), MemoryReplica::new());
+    for number in 0..200 {
+        put(&here, &format!("{number}"), noise(number, 6 << 10));
+    }
+    put(&here, "film", noise(200, 20 << 10));
+    let device = client(&world, &small, &here);
+    let plan = run(&world, device.plan()).unwrap();
+    let error = run(&world, device.sync_planned(&plan)).unwrap_err().to_string();
+    assert!(error.contains("film needs an object"), "{error}");
+    assert_eq!(pending(&here), 1, "all but the film");
+    let entries = block_on(device.status()).unwrap().checkpoint.unwrap().get();
+    assert!((3..=7).contains(&entries), "200 segments, 32 and a few in each: {entries} entries");
+    assert!(small.largest() <= 8 << 10, "{} bytes were sent at once", small.largest());
+
+    assert_eq!(run(&world, client(&world, &small, &there).sync()).unwrap().pulled, 200);
+    assert_eq!((0..200).find(|number| body(&there, &number.to_string()) != Some(6 << 10)), None);
+}
+
+/// Nothing that no server takes may be journalled: it would be sent at every sync.
+#[test]
+fn an_entry_above_a_record_is_refused_before_it_is_journalled() {
+    let world = World::new(54, true);
+    let server = server(&world, &Small::new(u64::MAX));
+    let tip = Tip { sequence: None, hash: Hash::of(b"format"), time: None };
+    let author =
+        Author { client: ClientId::from_bytes([1; 16]), attempt: AttemptNumber::FIRST, lease: None, time: None };
+    let prepared = |count: u32| {
+        let reference = |number: u32| {
+            let hash = Hash::of(&number.to_le_bytes());
+            let name = format!("domains/main/segments/0000000000000000/0000000000000000-{}", &hash.to_string()[..32]);
+            SegmentRef { name, length: 8 << 20, hash: Hash::of(hash.to_string().as_bytes()) }
+        };
+        let content = Content::Segments((0..count).map(reference).collect());
+        server.prepare(&tip, &author, &Staged { checkpoint: 0, content, too_large: Vec::new() })
+    };
+    let error = prepared(30_000).unwrap_err();
+    assert_eq!((error.kind(), error.outcome()), (ErrorKind::Invalid, Outcome::NotApplied));
+    assert!(error.to_string().contains("commit fewer changes at once"), "{error}");
+    let most = prepared(4096 + 200).unwrap();
+    assert!(most.bytes.len() < 512 << 10, "what is staged for one entry fits well: {} bytes", most.bytes.len());
 }
 
 /// What is no document is refused as well, before it is sent.

@@ -1,6 +1,8 @@
-//! Pushing: the outbox becomes one entry, journalled before it is sent, and sent until its fate is known.
+//! Pushing: the outbox becomes one entry, or several if it is huge: each journalled before it is sent, and sent until its fate is
+//! known.
 
 use std::sync::{Mutex, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
 use futures::stream::{self, StreamExt};
@@ -28,24 +30,35 @@ const GIVE_UP: u64 = 100;
 struct Load {
     staged: Staged,
     rows: RowSet,
+    /// Whether that is all that was pending, and not only as much as an entry names.
+    whole: bool,
+}
+
+/// What was taken from the outbox to be staged.
+#[derive(Default)]
+struct Noted {
+    rows: Vec<RowNumber>,
+    bytes: u64,
+    /// Whether nothing is left there.
+    whole: bool,
 }
 
 impl Session<'_> {
-    /// Settles the open attempt, then commits what is pending now.
+    /// Settles the open attempt, then commits what is pending now: entry after entry, if one cannot name it all.
     pub(super) async fn push(&mut self) -> Result<()> {
         let mut load: Option<Load> = None;
         let mut lost = 0;
         loop {
             let fresh = self.attempt.is_none();
             if fresh && !self.prepare(&mut load).await? {
-                return self.left_out();
+                return Ok(());
             }
             if self.send().await? {
                 self.pause_after_contention(lost).await;
-                if fresh {
-                    return self.left_out();
+                if fresh && load.as_ref().is_none_or(|load| load.whole) {
+                    return Ok(());
                 }
-                // What was staged may hold rows that are committed now.
+                // What was staged may hold rows that are committed now, and others may be left.
                 load = None;
                 continue;
             }
@@ -55,19 +68,15 @@ impl Session<'_> {
         }
     }
 
-    /// All else is committed; what the store cannot take is said, and stays in the outbox.
-    fn left_out(&mut self) -> Result<()> {
-        let mut large = std::mem::take(&mut self.too_large).into_iter();
-        let Some(first) = large.next() else {
-            return Ok(());
-        };
-        let others = large.len();
-        let error = Error::from(first);
-        if others == 0 {
-            return Err(error.with_operation("push"));
+    /// What the store cannot take, once all else is committed: it is said, and stays in the outbox.
+    pub(super) fn left_out(&self) -> Option<Error> {
+        let (first, others) = self.too_large.split_first()?;
+        let error = Error::from(first.clone());
+        if others.is_empty() {
+            return Some(error.with_operation("push"));
         }
-        let what = format!("{}; {others} more are too large as well", error.message());
-        Err(Error::new(error.kind(), what).with_operation("push"))
+        let what = format!("{}; {} more are too large as well", error.message(), others.len());
+        Some(Error::new(error.kind(), what).with_operation("push"))
     }
 
     /// After a lost race: wait a little, take the lease if it happened often, and pull what won.
@@ -104,7 +113,7 @@ impl Session<'_> {
             *load = self.stage().await?;
             self.restage = false;
         }
-        let Some(Load { staged, rows }) = load else {
+        let Some(Load { staged, rows, .. }) = load else {
             return Ok(false);
         };
         self.keep_lease().await;
@@ -142,13 +151,12 @@ impl Session<'_> {
         }
         let in_conflict = self.client.replica.conflicts().await?.len() as u64;
         let total = self.client.replica.pending_count().await?.saturating_sub(in_conflict);
-        let noted = Mutex::new((Vec::new(), 0));
+        let noted = Mutex::new(Noted::default());
         let note = |change: &PendingChange| {
             let mut noted = noted.lock().unwrap_or_else(PoisonError::into_inner);
-            let (rows, bytes) = &mut *noted;
-            rows.push(change.row);
-            *bytes += change.change.action.len() as u64;
-            self.progress(Phase::Push, rows.len() as u64, Some(total), *bytes);
+            noted.rows.push(change.row);
+            noted.bytes += change.change.action.len() as u64;
+            self.progress(Phase::Push, noted.rows.len() as u64, Some(total), noted.bytes);
         };
         let changes = self.pages(first, last).map(|change| {
             change.map(|change| {
@@ -156,15 +164,20 @@ impl Session<'_> {
                 change.change
             })
         });
+        let end = stream::poll_fn(|_| {
+            noted.lock().unwrap_or_else(PoisonError::into_inner).whole = true;
+            Poll::Ready(None)
+        });
+        let changes = changes.chain(end);
         let staged = self.client.server.put(self.tip()?.number(), changes.boxed()).await?;
-        let (mut rows, _) = noted.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let Noted { mut rows, whole, .. } = noted.into_inner().unwrap_or_else(PoisonError::into_inner);
         if !staged.too_large.is_empty() {
             let left = self.rows_of(&staged.too_large).await?;
             rows.retain(|row| !left.contains(*row));
             self.too_large.clone_from(&staged.too_large);
         }
         let rows: RowSet = rows.into_iter().collect();
-        Ok((!rows.is_empty()).then_some(Load { staged, rows }))
+        Ok((!rows.is_empty()).then_some(Load { staged, rows, whole }))
     }
 
     async fn rows_of(&self, large: &[TooLarge]) -> Result<RowSet> {

@@ -80,7 +80,7 @@ impl<'a> Session<'a> {
         })
     }
 
-    /// Everything a sync does.
+    /// Everything a sync does. What was [left out](Self::left_out) is no failure of it: the caller says it afterwards.
     pub(super) async fn run(&mut self) -> Result<()> {
         self.check_agreed_outbox().await?;
         let first = self.open().await?;
@@ -91,7 +91,7 @@ impl<'a> Session<'a> {
         self.push().await?;
         self.report.unresolved = self.client.replica.conflicts().await?.len() as u64;
         self.state.last_synced = Some(self.client.runtime.wall());
-        self.state.last_error = None;
+        self.state.last_error = self.left_out().map(|error| error.to_string());
         self.save_if_worth_it().await?;
         self.unlock().await;
         Ok(())

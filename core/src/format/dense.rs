@@ -16,6 +16,9 @@ const WORTH_IT: usize = 64;
 const FRAME: usize = 2 << 20;
 /// The most bytes of a block (RFC 8878, section 3.1.1.2.4).
 const BLOCK: usize = 128 << 10;
+/// Bytes before a frame's blocks, and before each block.
+const FRAME_HEADER: usize = 9;
+const BLOCK_HEADER: usize = 3;
 
 /// Whether a sample says that compression is in vain.
 pub(super) fn is_dense(body: &[u8]) -> io::Result<bool> {
@@ -28,7 +31,10 @@ pub(super) fn is_dense(body: &[u8]) -> io::Result<bool> {
 }
 
 /// Appends the body as zstd frames that hold it as it is (RFC 8878, section 3.1.1).
+///
+/// Room is made once: grown bit by bit, a gigabyte would be copied often, and held twice.
 pub(super) fn pack(body: &[u8], packed: &mut Vec<u8>) {
+    packed.reserve(packed_len(body.len()));
     for content in body.chunks(FRAME) {
         packed.extend_from_slice(&[0x28, 0xb5, 0x2f, 0xfd]);
         // One segment, whose length follows in four bytes.
@@ -37,10 +43,15 @@ pub(super) fn pack(body: &[u8], packed: &mut Vec<u8>) {
         let last = content.len().div_ceil(BLOCK) - 1;
         for (number, block) in content.chunks(BLOCK).enumerate() {
             let header = word(block.len() << 3 | usize::from(number == last));
-            packed.extend_from_slice(&header[..3]);
+            packed.extend_from_slice(&header[..BLOCK_HEADER]);
             packed.extend_from_slice(block);
         }
     }
+}
+
+/// Exactly as many bytes as a body of this length becomes. Frames are whole numbers of blocks.
+const fn packed_len(len: usize) -> usize {
+    len + len.div_ceil(FRAME) * FRAME_HEADER + len.div_ceil(BLOCK) * BLOCK_HEADER
 }
 
 /// The low four bytes.
@@ -65,6 +76,7 @@ mod tests {
             let (bytes, mut packed) = (random(len), Vec::new());
             pack(&bytes, &mut packed);
             assert!(packed.len() <= len + 32 + len / 10_000, "{len}: {}", packed.len());
+            assert_eq!((packed_len(len), packed.capacity()), (packed.len(), packed.len()), "{len}: room is made once");
             assert!(contexts::decompress(&packed, u64::MAX, 0).unwrap() == bytes, "{len}");
         }
     }

@@ -11,8 +11,8 @@ use super::records::{self, Fate};
 use super::wire::Wire;
 use crate::error::{Error, ErrorKind, Outcome, Result};
 use crate::format::{
-    Batcher, EntryHeader, Layout, MAX_RECORD, MAX_SEGMENT, SealedSegment, SegmentRef, decode_entry, decode_segment,
-    encode_entry,
+    Batcher, EntryHeader, Layout, MAX_RECORD, MAX_SEGMENT, SEGMENT_TARGET, SealedSegment, SegmentRef, decode_entry,
+    decode_segment, encode_entry,
 };
 use crate::model::{Change, Document, DocumentId, Hash, Sequence};
 use crate::runtime::{compute, new_nonce};
@@ -26,6 +26,14 @@ const HEAVY: usize = 64 << 10;
 const CHUNK: usize = 1 << 20;
 /// How many segments are on their way up at once, if the storage bears as many requests: each is up to 8 MiB.
 const UPLOADS: usize = 3;
+/// Stored bytes that are on their way up at once: a larger segment goes alone. Segments are mostly a little above their target, so
+/// that this is room for all three.
+const UNDER_WAY: u64 = 4 * SEGMENT_TARGET as u64;
+/// Segments of one entry, about: what comes after them is left for the next one. That is at least a GiB wherever a segment has
+/// 256 KiB, and mostly 32 GiB.
+const MOST_SEGMENTS: u64 = 4096;
+/// Bytes of an entry for each of its segments, generously: a reference has about 70 once it is compressed.
+const REFERENCE: u64 = 256;
 
 pub(super) async fn read(
     wire: &Wire,
@@ -106,18 +114,24 @@ pub(super) async fn segment(wire: &Wire, layout: &Layout, segment: &SegmentRef) 
 
 /// Cuts changes into segments and uploads a few at a time; few changes stay in memory for the entry itself.
 ///
-/// Compression runs off the async threads while the next changes are fetched.
+/// Compression runs off the async threads while the next changes are fetched. Once there are as many segments as an entry
+/// should name, no more changes are fetched: those that were are staged.
 pub(super) async fn stage(wire: &Wire, layout: &Layout, checkpoint: u64, changes: ChangeStream<'_>) -> Result<Staged> {
     let mut changes = changes.fuse();
     let claims = wire.capabilities();
     let (at_once, limit) = (UPLOADS.min(claims.parallelism.max(1)), claims.max_object);
-    let mut uploads = Uploads { wire, at_once, under_way: FuturesUnordered::new(), begun: 0, done: Vec::new() };
+    let mut uploads =
+        Uploads { wire, at_once, under_way: FuturesUnordered::new(), bytes: 0, begun: 0, done: Vec::new() };
     let mut too_large = Vec::new();
     let mut batcher = Batcher::new(limit);
-    let mut chunk = next_chunk(&mut changes).await?;
+    // Where segments are tiny, so is what is fetched beyond the last.
+    let (most, size) = (most_segments(limit), usize::try_from(limit).unwrap_or(CHUNK).clamp(1, CHUNK));
+    let mut chunk = next_chunk(&mut changes, size).await?;
     while !chunk.is_empty() {
+        let enough = uploads.begun as u64 >= most;
         let packing = async { compute(wire.runtime(), move || pack(batcher, chunk, limit)).await? };
-        let (packed, next) = uploads.beside(try_join(packing, next_chunk(&mut changes))).await?;
+        let fetching = async { if enough { Ok(Vec::new()) } else { next_chunk(&mut changes, size).await } };
+        let (packed, next) = uploads.beside(try_join(packing, fetching)).await?;
         (batcher, chunk) = (packed.open, next);
         for full in packed.full {
             let sealed = uploads.beside(seal(wire, layout, checkpoint, full)).await?;
@@ -144,6 +158,8 @@ struct Uploads<'w> {
     wire: &'w Wire,
     at_once: usize,
     under_way: FuturesUnordered<BoxFuture<'w, Result<(usize, SegmentRef)>>>,
+    /// Stored bytes of those, which are held in memory.
+    bytes: u64,
     begun: usize,
     /// With their places among all.
     done: Vec<(usize, SegmentRef)>,
@@ -156,17 +172,25 @@ impl Uploads<'_> {
         while !self.under_way.is_empty() {
             match select(work.as_mut(), self.under_way.try_next()).await {
                 Either::Left((done, _)) => return done,
-                Either::Right((uploaded, _)) => self.done.extend(uploaded?),
+                Either::Right((uploaded, _)) => self.note(uploaded?),
             }
         }
         work.await
     }
 
-    /// Begins one as soon as few enough are under way.
+    fn note(&mut self, uploaded: Option<(usize, SegmentRef)>) {
+        self.bytes -= uploaded.as_ref().map_or(0, |(_, segment)| segment.length);
+        self.done.extend(uploaded);
+    }
+
+    /// Begins one as soon as few enough are under way, of few enough bytes.
     async fn begin(&mut self, segment: SealedSegment) -> Result<()> {
-        while self.under_way.len() >= self.at_once {
-            self.done.extend(self.under_way.try_next().await?);
+        let size = segment.reference.length;
+        while self.under_way.len() >= self.at_once || self.bytes > 0 && self.bytes + size > UNDER_WAY {
+            let uploaded = self.under_way.try_next().await?;
+            self.note(uploaded);
         }
+        self.bytes += size;
         let (wire, place) = (self.wire, self.begun);
         self.begun += 1;
         let upload = async move {
@@ -197,10 +221,15 @@ fn fitting(segment: SealedSegment, limit: u64) -> Result<SealedSegment, Result<T
     Err(segment.only.map(|id| TooLarge { id, size, limit }).ok_or_else(several))
 }
 
-/// Some changes: as many as make a piece of work, none at the end.
-async fn next_chunk(changes: &mut Fuse<ChangeStream<'_>>) -> Result<Vec<Change>> {
+/// How many segments an entry should name at the most: their references must fit into what a record holds and the storage takes.
+fn most_segments(limit: u64) -> u64 {
+    (limit.min(MAX_RECORD) / REFERENCE).clamp(1, MOST_SEGMENTS)
+}
+
+/// Some changes: as many as make a piece of work of this size, none at the end.
+async fn next_chunk(changes: &mut Fuse<ChangeStream<'_>>, size: usize) -> Result<Vec<Change>> {
     let (mut chunk, mut bytes) = (Vec::new(), 0);
-    while bytes < CHUNK {
+    while bytes < size {
         let change = match changes.try_next().await {
             Err(_) if on(Mistake::HalfIsWhole) => break,
             change => change?,
@@ -259,8 +288,20 @@ pub(super) fn prepare(wire: &Wire, layout: &Layout, after: &Tip, author: &Author
     };
     let bytes = encode_entry(header, changes)?;
     // Once journalled it would be sent for ever.
-    wire.check_size(bytes.len() as u64).map_err(|error| error.with_operation("prepare").with_key(key))?;
+    check_entry(wire, bytes.len() as u64).map_err(|error| error.with_operation("prepare").with_key(key))?;
     Ok(Prepared { sequence, hash: Hash::of(&bytes), bytes })
+}
+
+/// Whether the storage takes an entry of this size, and readers do.
+fn check_entry(wire: &Wire, size: u64) -> Result<()> {
+    wire.check_size(size)?;
+    if size <= MAX_RECORD {
+        return Ok(());
+    }
+    let what = format!(
+        "the entry has {size} bytes and may have at most 1 MiB; commit fewer changes at once: nothing was sent"
+    );
+    Err(Error::new(ErrorKind::Invalid, what))
 }
 
 pub(super) async fn write(wire: &Wire, layout: &Layout, entry: &Prepared) -> Result<Reply<Written>> {
