@@ -114,6 +114,10 @@ enum Asked {
 
 impl Asked {
     fn by(request: &HttpRequest) -> Self {
+        // A metadata service gives its token in answer to a PUT.
+        if FOR_CREDENTIALS.try_with(|()| ()).is_ok() {
+            return Self::Other;
+        }
         let query = request.uri().query().unwrap_or_default();
         match *request.method() {
             http::Method::PUT => Self::Write,
@@ -197,6 +201,11 @@ fn http_error(failure: SendFailure) -> HttpError {
     HttpError::new(kind, failure)
 }
 
+tokio::task_local! {
+    /// There while a task asks for credentials: its requests are no store's.
+    static FOR_CREDENTIALS: ();
+}
+
 /// Credentials whose failures are told as such, not as the store's.
 ///
 /// A store asks for credentials within a call, by requests of its own. What is seen of those is kept apart.
@@ -225,7 +234,7 @@ impl<C: std::fmt::Debug + Send + Sync + 'static> CredentialProvider for WatchedC
     type Credential = C;
 
     async fn get_credential(&self) -> object_store::Result<Arc<C>> {
-        let (result, seen) = Exchange::watch(self.inner.get_credential()).await;
+        let (result, seen) = Exchange::watch(FOR_CREDENTIALS.scope((), self.inner.get_credential())).await;
         if result.is_err() {
             Exchange::note(Seen::Failed(no_credentials(seen, self.asked_for)));
         }

@@ -1,0 +1,89 @@
+//! Settings in the environment. Each test says what it sets, and a process of its own creates an object with that.
+
+#![allow(clippy::unwrap_used, reason = "also in the helpers of tests")]
+
+mod support;
+
+use std::process::Command;
+
+use longshore_core::Storage as _;
+use longshore_s3::S3;
+use support::{Script, record, response};
+
+/// The address that the process of its own is to use.
+const ADDRESS: &str = "LONGSHORE_TEST_ADDRESS";
+/// The access key that it is to give, if any.
+const KEY: &str = "LONGSHORE_TEST_KEY";
+
+/// What [`subject`] says of the object that it is told to create.
+fn create(address: &str, environment: &[(&str, &str)]) -> String {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy().into_owned();
+        if name.starts_with("AWS_") || name.to_ascii_lowercase().ends_with("_proxy") {
+            command.env_remove(name);
+        }
+    }
+    command.args(["--exact", "subject", "--nocapture"]).env(ADDRESS, address).envs(environment.iter().copied());
+    let output = command.output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(!text.contains("sesame"), "{text}");
+    let said = text.lines().find_map(|line| line.split_once("subject: "));
+    said.unwrap_or_else(|| panic!("{text} {}", String::from_utf8_lossy(&output.stderr))).1.to_owned()
+}
+
+/// In the process of its own it creates an object. Among the other tests it has nothing to do.
+#[tokio::test]
+async fn subject() {
+    let Ok(address) = std::env::var(ADDRESS) else { return };
+    let builder = S3::builder_from(&address).and_then(|builder| match std::env::var(KEY) {
+        Ok(key) => builder.with_credentials(key, "secret-sesame", None).build(),
+        Err(_) => builder.build(),
+    });
+    let result = match builder {
+        Ok(bucket) => bucket.create(&record(), "mine".into()).await,
+        Err(error) => Err(error),
+    };
+    match result {
+        Ok(reply) => println!("\nsubject: {:?}", reply.value),
+        Err(error) => println!("\nsubject: {:?} {:?} {error}", error.kind(), error.outcome()),
+    }
+}
+
+/// What these credentials look like where a machine in a cloud gets them.
+fn instance_credentials() -> String {
+    let keys = r#""AccessKeyId":"instance-key","SecretAccessKey":"secret-sesame","Token":"instance-token""#;
+    format!(r#"{{"Code":"Success","Type":"AWS-HMAC",{keys},"Expiration":"2999-01-01T00:00:00Z"}}"#)
+}
+
+fn lower(head: &str) -> String {
+    head.to_lowercase()
+}
+
+#[test]
+fn a_machine_with_an_instance_role_needs_no_keys() {
+    let metadata = Script::new([
+        response(200, "", "metadata-token"),
+        response(200, "", "our-role"),
+        response(200, "Content-Type: application/json\r\n", &instance_credentials()),
+    ]);
+    let server = Script::new([response(200, "ETag: \"0\"\r\n", "")]);
+    let endpoint = format!("http://{}", server.address());
+    let service = format!("http://{}", metadata.address());
+    let said = create(
+        "s3://test/notes",
+        &[("AWS_ENDPOINT", &endpoint), ("AWS_ALLOW_HTTP", "true"), ("AWS_METADATA_ENDPOINT", &service)],
+    );
+    assert_eq!(said, "Created", "{:?}", metadata.requests());
+    let asked: Vec<_> = metadata.requests().iter().map(|head| lower(head)).collect();
+    assert!(asked[0].starts_with("put /latest/api/token "), "{asked:?}");
+    assert!(asked[2].starts_with("get /latest/meta-data/iam/security-credentials/our-role "), "{asked:?}");
+    assert!(
+        asked[1..].iter().all(|head| head.contains("\r\nx-aws-ec2-metadata-token: metadata-token\r\n")),
+        "{asked:?}"
+    );
+    let head = lower(&server.requests()[0]);
+    assert!(head.contains("credential=instance-key/"), "{head}");
+    assert!(head.contains("\r\nx-amz-security-token: instance-token\r\n"), "{head}");
+    assert_eq!((asked.len(), server.requests().len()), (3, 1));
+}
