@@ -6,12 +6,13 @@ use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use futures::TryStreamExt as _;
 use http::HeaderMap;
+use http::uri::Scheme;
 use longshore_core::{Error, ErrorKind};
 use longshore_http::{Answer, Http, Incoming, SendFailure};
 use object_store::client::{
     HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpResponseBody, HttpService,
 };
-use object_store::{ClientOptions, CredentialProvider};
+use object_store::{ClientConfigKey, ClientOptions, CredentialProvider};
 use quick_xml::Reader;
 use quick_xml::events::Event;
 
@@ -47,20 +48,41 @@ impl Connector {
 }
 
 impl HttpConnector for Connector {
-    // What the options say of timeouts, certificates and proxies, the client was told already.
-    fn connect(&self, _: &ClientOptions) -> object_store::Result<HttpClient> {
-        Ok(HttpClient::new(Watched(self.0.clone())))
+    // What the options say of timeouts, certificates and proxies, the client was told already. Whether plain text is allowed
+    // differs between a store and what gives its credentials.
+    fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
+        let plain_text = options.get_config_value(&ClientConfigKey::AllowHttp).is_some_and(|flag| is_true(&flag));
+        Ok(HttpClient::new(Watched { http: self.0.clone(), plain_text }))
     }
 }
 
+/// Whether a flag is set, in the words that `object_store` knows.
+///
+/// ```
+/// use longshore_object::is_true;
+///
+/// assert!(["1", "true", "on", "yes", "Y"].into_iter().all(is_true));
+/// assert!(!["0", "false", "off", "no", "n", "", "maybe"].into_iter().any(is_true));
+/// ```
+pub fn is_true(flag: &str) -> bool {
+    ["1", "true", "on", "yes", "y"].iter().any(|word| flag.eq_ignore_ascii_case(word))
+}
+
 #[derive(Debug)]
-struct Watched(Http);
+struct Watched {
+    http: Http,
+    /// Whether requests may go without TLS.
+    plain_text: bool,
+}
 
 #[async_trait]
 impl HttpService for Watched {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        if !self.plain_text && request.uri().scheme() != Some(&Scheme::HTTPS) {
+            return Err(without_tls());
+        }
         let asked = Asked::by(&request);
-        let response = self.0.send(request).await.map_err(failed)?;
+        let response = self.http.send(request).await.map_err(failed)?;
         let (parts, body) = response.into_parts();
         let mut answered = head(parts.status, &parts.headers);
         let body = match (parts.status.is_success(), asked) {
@@ -131,6 +153,13 @@ impl Asked {
 fn failed(failure: SendFailure) -> HttpError {
     Exchange::note(Seen::Failed(failure.to_error()));
     http_error(failure)
+}
+
+fn without_tls() -> HttpError {
+    let error =
+        || Error::new(ErrorKind::Invalid, "its address has no TLS, and plain text is not allowed there; write https");
+    Exchange::note(Seen::Failed(error()));
+    HttpError::new(HttpErrorKind::Unknown, error())
 }
 
 fn no_answer(answered: &Answered) -> HttpError {

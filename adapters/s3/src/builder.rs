@@ -7,11 +7,14 @@ use std::time::Duration;
 use longshore_core::{Capabilities, Error, ErrorKind, Result};
 use longshore_http::HttpOptions;
 use longshore_object::{Connector, ObjectStorage, WatchedCredentials};
-use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey, S3ConditionalPut};
+use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey, AwsCredentialProvider, S3ConditionalPut};
 use object_store::{Attribute, Attributes, ClientConfigKey, RetryConfig};
 use url::Url;
 
 use crate::storage::S3;
+
+/// The longest wait for a connection to this machine's metadata service: outside of a cloud nobody is there, and nothing refuses.
+const METADATA_CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How to reach a bucket. What is not set comes from the environment, in the names of the AWS tools.
 ///
@@ -136,9 +139,12 @@ impl S3Builder {
         self
     }
 
-    /// The endpoint that was given, here or in the environment; none for AWS itself.
+    /// The endpoint that was given, here or in the environment, where `AWS_ENDPOINT_URL_S3` goes before `AWS_ENDPOINT`; none for
+    /// AWS itself.
     pub fn endpoint(&self) -> Option<String> {
-        self.endpoint.clone().or_else(|| self.theirs.get_config_value(&AmazonS3ConfigKey::Endpoint))
+        let asked = |key| self.theirs.get_config_value(&key);
+        let given = self.endpoint.clone().or_else(|| asked(AmazonS3ConfigKey::S3Endpoint));
+        given.or_else(|| asked(AmazonS3ConfigKey::Endpoint))
     }
 
     /// Whether no credentials are sent.
@@ -188,9 +194,10 @@ impl S3Builder {
             return Err(invalid("this is no bucket's name"));
         }
         let http = self.http_options().build()?;
-        let mut theirs = self.theirs.clone().with_bucket_name(&self.bucket);
+        let mut theirs = self.theirs.clone().with_bucket_name(&self.bucket).with_allow_http(self.allows_http());
         if let Some(endpoint) = self.checked_endpoint()? {
-            theirs = theirs.with_endpoint(endpoint);
+            // `object_store` takes either, and the environment may hold another one in the first.
+            theirs = theirs.with_config(AmazonS3ConfigKey::S3Endpoint, &endpoint).with_endpoint(endpoint);
         }
         if let Some((kind, key)) = &self.encryption {
             theirs = encrypted(theirs, kind, key.as_deref())?;
@@ -201,10 +208,27 @@ impl S3Builder {
             // Not every server knows the bulk request.
             .with_disable_bulk_delete(true)
             .with_retry(RetryConfig { max_retries: 0, retry_timeout: Duration::ZERO, ..RetryConfig::default() });
-        let plain = theirs.clone().build().map_err(|error| mistaken(&error))?;
-        let watched = WatchedCredentials::new(plain.credentials().clone());
-        let watched = Arc::new(if self.has_credentials() { watched } else { watched.as_last_resort() });
-        theirs.with_credentials(watched).build().map(Arc::new).map_err(|error| mistaken(&error))
+        let credentials = self.credentials(theirs.clone())?;
+        theirs.with_credentials(credentials).build().map(Arc::new).map_err(|error| mistaken(&error))
+    }
+
+    /// Where these settings have credentials from, watched.
+    fn credentials(&self, mut theirs: AmazonS3Builder) -> Result<AwsCredentialProvider> {
+        let last_resort = !self.has_credentials();
+        if last_resort {
+            let http = self.http_options().with_connect_timeout(METADATA_CONNECT_TIMEOUT).build()?;
+            theirs = theirs.with_http_connector(Connector::new(http));
+        }
+        let theirs = theirs.build().map_err(|error| mistaken(&error))?;
+        let watched = WatchedCredentials::new(theirs.credentials().clone());
+        Ok(Arc::new(if last_resort { watched.as_last_resort() } else { watched }))
+    }
+
+    fn allows_http(&self) -> bool {
+        self.allow_http.unwrap_or_else(|| {
+            let key = AmazonS3ConfigKey::Client(ClientConfigKey::AllowHttp);
+            self.theirs.get_config_value(&key).as_deref() == Some("true")
+        })
     }
 
     /// Whether anybody said where credentials come from. If not, `object_store` asks the machine's metadata service.
@@ -245,13 +269,9 @@ impl S3Builder {
         if url.query().is_some() || url.fragment().is_some() || url.host_str().is_none_or(str::is_empty) {
             return Err(malformed());
         }
-        let asked = || {
-            let key = AmazonS3ConfigKey::Client(ClientConfigKey::AllowHttp);
-            self.theirs.get_config_value(&key).as_deref() == Some("true")
-        };
         match url.scheme() {
             "https" => Ok(Some(endpoint)),
-            "http" if self.allow_http.unwrap_or_else(asked) => Ok(Some(endpoint)),
+            "http" if self.allows_http() => Ok(Some(endpoint)),
             "http" => Err(invalid(
                 "the endpoint has no TLS; write https, or ask for plain text with allow_http=true or AWS_ALLOW_HTTP=true",
             )),

@@ -87,3 +87,57 @@ fn a_machine_with_an_instance_role_needs_no_keys() {
     assert!(head.contains("\r\nx-amz-security-token: instance-token\r\n"), "{head}");
     assert_eq!((asked.len(), server.requests().len()), (3, 1));
 }
+
+/// Keys that no service has to be asked for.
+const KEYS: [(&str, &str); 2] = [("AWS_ACCESS_KEY_ID", "environment-key"), ("AWS_SECRET_ACCESS_KEY", "secret-sesame")];
+
+fn stored() -> Script {
+    Script::new([response(200, "ETag: \"0\"\r\n", "")])
+}
+
+/// An address that leads to this server.
+fn address_of(server: &Script) -> String {
+    format!("s3://test/notes?endpoint=http://{}&allow_http=true", server.address())
+}
+
+#[test]
+fn the_endpoint_of_an_address_goes_before_those_of_the_environment() {
+    let (server, other) = (stored(), stored());
+    let elsewhere = format!("http://{}", other.address());
+    for name in ["AWS_ENDPOINT", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"] {
+        let server = stored();
+        let said = create(&address_of(&server), &[&KEYS[..], &[(name, &elsewhere)]].concat());
+        assert_eq!((said.as_str(), server.requests().len(), other.requests().len()), ("Created", 1, 0), "{name}");
+    }
+    // Of those of the environment, the one for S3 alone goes first.
+    let own = format!("http://{}", server.address());
+    let both = [("AWS_ENDPOINT", &*elsewhere), ("AWS_ENDPOINT_URL_S3", &own), ("AWS_ALLOW_HTTP", "true")];
+    let said = create("s3://test/notes", &[&KEYS[..], &both].concat());
+    assert_eq!((said.as_str(), server.requests().len(), other.requests().len()), ("Created", 1, 0));
+}
+
+#[test]
+fn no_endpoint_goes_without_tls_unasked() {
+    let server = stored();
+    let plain = format!("http://{}", server.address());
+    for name in ["AWS_ENDPOINT", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"] {
+        let said = create("s3://test/notes", &[&KEYS[..], &[(name, &plain)]].concat());
+        assert!(said.starts_with("Invalid NotApplied") && said.contains("AWS_ALLOW_HTTP=true"), "{name}: {said}");
+    }
+    assert_eq!(server.requests(), [""; 0]);
+}
+
+/// A role, and a file for the token that stands for it.
+const ROLE: [(&str, &str); 2] = [
+    ("AWS_ROLE_ARN", "arn:aws:iam::1:role/ours"),
+    ("AWS_WEB_IDENTITY_TOKEN_FILE", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")),
+];
+
+/// The token that it is sent is as good as a key.
+#[test]
+fn the_service_for_tokens_is_never_asked_without_tls() {
+    let (server, service) = (stored(), stored());
+    let plain = format!("http://{}", service.address());
+    let said = create(&address_of(&server), &[&ROLE[..], &[("AWS_ENDPOINT_URL_STS", &plain)]].concat());
+    assert_eq!((server.requests().len(), service.requests().len()), (0, 0), "{said}");
+}
