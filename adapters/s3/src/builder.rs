@@ -7,8 +7,10 @@ use std::time::Duration;
 use longshore_core::{Capabilities, Error, ErrorKind, Result};
 use longshore_http::HttpOptions;
 use longshore_object::{Connector, ObjectStorage, WatchedCredentials};
-use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey, AwsCredentialProvider, S3ConditionalPut};
-use object_store::{Attribute, Attributes, ClientConfigKey, RetryConfig};
+use object_store::aws::{
+    AmazonS3, AmazonS3Builder, AmazonS3ConfigKey, AwsCredential, AwsCredentialProvider, S3ConditionalPut,
+};
+use object_store::{Attribute, Attributes, ClientConfigKey, RetryConfig, StaticCredentialProvider};
 use url::Url;
 
 use crate::storage::S3;
@@ -33,6 +35,7 @@ pub struct S3Builder {
     bucket: String,
     prefix: String,
     endpoint: Option<String>,
+    keys: Option<AwsCredentialProvider>,
     allow_http: Option<bool>,
     storage_class: Option<String>,
     encryption: Option<(String, Option<String>)>,
@@ -47,6 +50,7 @@ impl S3Builder {
             bucket,
             prefix: String::new(),
             endpoint: None,
+            keys: None,
             allow_http: None,
             storage_class: None,
             encryption: None,
@@ -94,17 +98,19 @@ impl S3Builder {
         self
     }
 
-    /// An access key, its secret and, for temporary ones, the session token.
+    /// An access key, its secret and, for temporary ones, the session token. Of the environment's, which may be another key's, none
+    /// is sent then.
     pub fn with_credentials(
         mut self,
         access_key_id: impl Into<String>,
         secret_access_key: impl Into<String>,
         session_token: Option<String>,
     ) -> Self {
-        self.theirs = self.theirs.with_access_key_id(access_key_id).with_secret_access_key(secret_access_key);
-        if let Some(token) = session_token {
-            self.theirs = self.theirs.with_token(token);
-        }
+        self.keys = Some(Arc::new(StaticCredentialProvider::new(AwsCredential {
+            key_id: access_key_id.into(),
+            secret_key: secret_access_key.into(),
+            token: session_token,
+        })));
         self
     }
 
@@ -212,8 +218,11 @@ impl S3Builder {
         theirs.with_credentials(credentials).build().map(Arc::new).map_err(|error| mistaken(&error))
     }
 
-    /// Where these settings have credentials from, watched.
+    /// Where these settings have credentials from, watched where that is a service.
     fn credentials(&self, mut theirs: AmazonS3Builder) -> Result<AwsCredentialProvider> {
+        if let Some(keys) = &self.keys {
+            return Ok(Arc::clone(keys));
+        }
         let last_resort = !self.has_credentials();
         if last_resort {
             let http = self.http_options().with_connect_timeout(METADATA_CONNECT_TIMEOUT).build()?;

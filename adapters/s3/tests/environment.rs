@@ -141,3 +141,18 @@ fn the_service_for_tokens_is_never_asked_without_tls() {
     let said = create(&address_of(&server), &[&ROLE[..], &[("AWS_ENDPOINT_URL_STS", &plain)]].concat());
     assert_eq!((server.requests().len(), service.requests().len()), (0, 0), "{said}");
 }
+
+#[test]
+fn a_session_token_of_the_environment_is_not_sent_with_other_keys() {
+    let foreign = [("AWS_SESSION_TOKEN", "foreign-token")];
+    let (server, of_environment) = (stored(), stored());
+    let said = create(&address_of(&server), &[&KEYS[..], &foreign, &[(KEY, "own-key")]].concat());
+    assert_eq!(said, "Created");
+    let head = lower(&server.requests()[0]);
+    assert!(head.contains("credential=own-key/") && !head.contains("x-amz-security-token"), "{head}");
+    // With the keys beside it, it is.
+    assert_eq!(create(&address_of(&of_environment), &[&KEYS[..], &foreign].concat()), "Created");
+    let head = lower(&of_environment.requests()[0]);
+    assert!(head.contains("credential=environment-key/"), "{head}");
+    assert!(head.contains("\r\nx-amz-security-token: foreign-token\r\n"), "{head}");
+}
