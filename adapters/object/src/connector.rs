@@ -282,7 +282,22 @@ fn no_credentials(seen: Option<Seen>, asked_for: bool) -> Error {
             return Error::new(ErrorKind::Unavailable, message).with_outcome(longshore_core::Outcome::NotApplied);
         }
         Some(Seen::Answered(answer)) if asked_for => {
-            let message = format!("the service that gives credentials refused them with status {}", answer.status);
+            let message = match answer.status {
+                200..300 => "the service that gives credentials answered something else".to_owned(),
+                status => format!("the service that gives credentials refused them with status {status}"),
+            };
+            return Error::new(ErrorKind::Denied, message);
+        }
+        Some(Seen::Failed(failure)) if asked_for => {
+            let message = format!(
+                "no answer of the service that gives credentials (AWS STS, AWS_ENDPOINT_URL_STS, or the container's): {failure}"
+            );
+            // Whatever became of that request, the store was not asked for anything.
+            return Error::new(failure.kind(), message).with_outcome(longshore_core::Outcome::NotApplied);
+        }
+        None if asked_for => {
+            let message = "no credentials: the file that AWS_WEB_IDENTITY_TOKEN_FILE or AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE \
+                           names cannot be read";
             return Error::new(ErrorKind::Denied, message);
         }
         Some(Seen::Answered(answer)) => format!("its metadata service answered {}", answer.status),

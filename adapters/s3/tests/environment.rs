@@ -8,7 +8,7 @@ use std::process::Command;
 
 use longshore_core::Storage as _;
 use longshore_s3::S3;
-use support::{Script, record, response};
+use support::{Answer, Script, record, response};
 
 /// The address that the process of its own is to use.
 const ADDRESS: &str = "LONGSHORE_TEST_ADDRESS";
@@ -140,6 +140,7 @@ fn the_service_for_tokens_is_never_asked_without_tls() {
     let plain = format!("http://{}", service.address());
     let said = create(&address_of(&server), &[&ROLE[..], &[("AWS_ENDPOINT_URL_STS", &plain)]].concat());
     assert_eq!((server.requests().len(), service.requests().len()), (0, 0), "{said}");
+    assert!(said.starts_with("Invalid NotApplied") && said.contains("its address has no TLS"), "{said}");
 }
 
 #[test]
@@ -155,4 +156,33 @@ fn a_session_token_of_the_environment_is_not_sent_with_other_keys() {
     let head = lower(&of_environment.requests()[0]);
     assert!(head.contains("credential=environment-key/"), "{head}");
     assert!(head.contains("\r\nx-amz-security-token: foreign-token\r\n"), "{head}");
+}
+
+/// A network that is down is waited for; nobody has to look for credentials.
+#[test]
+fn a_service_for_credentials_that_cannot_be_reached_is_unavailable() {
+    let server = stored();
+    let gone = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap();
+    let encrypted = format!("https://{gone}");
+    let said = create(&address_of(&server), &[&ROLE[..], &[("AWS_ENDPOINT_URL_STS", &encrypted)]].concat());
+    assert!(said.starts_with("Unavailable NotApplied"), "{said}");
+    assert!(said.contains("the service that gives credentials") && said.contains("cannot be reached"), "{said}");
+    // The service is there, and breaks off after it was asked.
+    let service = Script::new([Answer::Close(Vec::new())]);
+    let uri = format!("http://{}/x", service.address());
+    let file = concat!(env!("CARGO_TARGET_TMPDIR"), "/container-token");
+    std::fs::write(file, "token").unwrap();
+    let container = [("AWS_CONTAINER_CREDENTIALS_FULL_URI", &*uri), ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", file)];
+    let said = create(&address_of(&server), &container);
+    assert!(said.starts_with("Unavailable NotApplied"), "{said}");
+    assert!(said.contains("the service that gives credentials"), "{said}");
+    assert_eq!(server.requests(), [""; 0]);
+}
+
+#[test]
+fn a_token_that_cannot_be_read_is_named() {
+    let server = stored();
+    let said = create(&address_of(&server), &[ROLE[0], ("AWS_WEB_IDENTITY_TOKEN_FILE", "/no/such/file")]);
+    assert!(said.starts_with("Denied NotApplied") && said.contains("AWS_WEB_IDENTITY_TOKEN_FILE"), "{said}");
+    assert_eq!(server.requests(), [""; 0]);
 }
