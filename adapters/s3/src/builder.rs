@@ -40,6 +40,7 @@ pub struct S3Builder {
     storage_class: Option<String>,
     encryption: Option<(String, Option<String>)>,
     http: Option<HttpOptions>,
+    roots: Vec<Vec<u8>>,
     parallelism: usize,
 }
 
@@ -55,6 +56,7 @@ impl S3Builder {
             storage_class: None,
             encryption: None,
             http: None,
+            roots: Vec::new(),
             parallelism: 16,
         }
     }
@@ -133,9 +135,16 @@ impl S3Builder {
         self
     }
 
-    /// Certificates, proxy and timeouts.
+    /// Certificates, proxy and timeouts. Without it, the environment names the proxy: `AWS_PROXY_URL` and `AWS_PROXY_EXCLUDES`.
     pub fn with_http(mut self, options: HttpOptions) -> Self {
         self.http = Some(options);
+        self
+    }
+
+    /// Trusts this certificate authority beside the others: one or more certificates in PEM. Nothing else of
+    /// [`with_http`](Self::with_http) or of the environment changes.
+    pub fn with_root_certificate(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.roots.push(pem.into());
         self
     }
 
@@ -251,9 +260,9 @@ impl S3Builder {
             || set(Key::ContainerCredentialsFullUri) && set(Key::ContainerAuthorizationTokenFile)
     }
 
-    /// What was given; else what the environment says of a proxy, in the names of `object_store`.
+    /// What was given; else what the environment says of a proxy, in the names of `object_store`. In any case with our authorities.
     fn http_options(&self) -> HttpOptions {
-        self.http.clone().unwrap_or_else(|| {
+        let options = self.http.clone().unwrap_or_else(|| {
             let asked = |key| self.theirs.get_config_value(&AmazonS3ConfigKey::Client(key));
             let mut options = HttpOptions::default();
             if let Some(proxy) = asked(ClientConfigKey::ProxyUrl) {
@@ -263,7 +272,8 @@ impl S3Builder {
                 options = options.with_no_proxy(excluded);
             }
             options
-        })
+        });
+        self.roots.iter().fold(options, |options, pem| options.with_root_certificate(pem.as_slice()))
     }
 
     fn checked_endpoint(&self) -> Result<Option<String>> {

@@ -186,3 +186,19 @@ fn a_token_that_cannot_be_read_is_named() {
     assert!(said.starts_with("Denied NotApplied") && said.contains("AWS_WEB_IDENTITY_TOKEN_FILE"), "{said}");
     assert_eq!(server.requests(), [""; 0]);
 }
+
+#[test]
+fn an_authority_in_the_address_leaves_the_proxy_of_the_environment() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../http/tests/tls/authority.pem");
+    let (proxy, server) = (stored(), stored());
+    let through = format!("http://{}", proxy.address());
+    let proxied = [&KEYS[..], &[("AWS_PROXY_URL", &through)]].concat();
+    let said = create(&format!("s3://test/notes?endpoint=http://s3.invalid&allow_http=true&ca={path}"), &proxied);
+    assert_eq!(said, "Created");
+    let asked = proxy.requests();
+    assert!(asked.len() == 1 && asked[0].starts_with("PUT http://s3.invalid/test/notes/"), "{asked:?}");
+    // What is excluded goes past it.
+    let excluded = [&proxied[..], &[("AWS_PROXY_EXCLUDES", "127.0.0.1")]].concat();
+    assert_eq!(create(&format!("{}&ca={path}", address_of(&server)), &excluded), "Created");
+    assert_eq!((proxy.requests().len(), server.requests().len()), (1, 1));
+}
