@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use longshore_core::{Capabilities, Error, ErrorKind, Result};
 use longshore_http::HttpOptions;
-use longshore_object::{Connector, ObjectStorage, WatchedCredentials};
+use longshore_object::{Connector, ObjectStorage, WatchedCredentials, is_true};
 use object_store::aws::{
     AmazonS3, AmazonS3Builder, AmazonS3ConfigKey, AwsCredential, AwsCredentialProvider, S3ConditionalPut,
 };
@@ -164,7 +164,7 @@ impl S3Builder {
 
     /// Whether no credentials are sent.
     pub fn is_anonymous(&self) -> bool {
-        self.theirs.get_config_value(&AmazonS3ConfigKey::SkipSignature).as_deref() == Some("true")
+        self.is_set(AmazonS3ConfigKey::SkipSignature)
     }
 
     /// Whether the endpoint is the host of this bucket, not of all buckets.
@@ -178,8 +178,7 @@ impl S3Builder {
     /// # Ok::<(), longshore_core::Error>(())
     /// ```
     pub fn is_host_of_bucket(&self) -> bool {
-        let virtual_hosts = self.theirs.get_config_value(&AmazonS3ConfigKey::VirtualHostedStyleRequest);
-        virtual_hosts.as_deref() == Some("true") && self.endpoint().is_some()
+        self.is_set(AmazonS3ConfigKey::VirtualHostedStyleRequest) && self.endpoint().is_some()
     }
 
     /// The storage. Nothing is sent yet.
@@ -243,10 +242,12 @@ impl S3Builder {
     }
 
     fn allows_http(&self) -> bool {
-        self.allow_http.unwrap_or_else(|| {
-            let key = AmazonS3ConfigKey::Client(ClientConfigKey::AllowHttp);
-            self.theirs.get_config_value(&key).as_deref() == Some("true")
-        })
+        self.allow_http.unwrap_or_else(|| self.is_set(AmazonS3ConfigKey::Client(ClientConfigKey::AllowHttp)))
+    }
+
+    /// Whether this flag is set, here or in the environment.
+    fn is_set(&self, flag: AmazonS3ConfigKey) -> bool {
+        self.theirs.get_config_value(&flag).is_some_and(|value| is_true(&value))
     }
 
     /// Whether anybody said where credentials come from. If not, `object_store` asks the machine's metadata service.

@@ -36,16 +36,17 @@ fn create(address: &str, environment: &[(&str, &str)]) -> String {
 #[tokio::test]
 async fn subject() {
     let Ok(address) = std::env::var(ADDRESS) else { return };
-    let builder = S3::builder_from(&address).and_then(|builder| match std::env::var(KEY) {
-        Ok(key) => builder.with_credentials(key, "secret-sesame", None).build(),
-        Err(_) => builder.build(),
-    });
-    let result = match builder {
+    let mut builder = S3::builder_from(&address).unwrap();
+    if let Ok(key) = std::env::var(KEY) {
+        builder = builder.with_credentials(key, "secret-sesame", None);
+    }
+    let anonymous = builder.is_anonymous();
+    let result = match builder.build() {
         Ok(bucket) => bucket.create(&record(), "mine".into()).await,
         Err(error) => Err(error),
     };
     match result {
-        Ok(reply) => println!("\nsubject: {:?}", reply.value),
+        Ok(reply) => println!("\nsubject: {:?}{}", reply.value, if anonymous { " by nobody" } else { "" }),
         Err(error) => println!("\nsubject: {:?} {:?} {error}", error.kind(), error.outcome()),
     }
 }
@@ -201,4 +202,25 @@ fn an_authority_in_the_address_leaves_the_proxy_of_the_environment() {
     let excluded = [&proxied[..], &[("AWS_PROXY_EXCLUDES", "127.0.0.1")]].concat();
     assert_eq!(create(&format!("{}&ca={path}", address_of(&server)), &excluded), "Created");
     assert_eq!((proxy.requests().len(), server.requests().len()), (1, 1));
+}
+
+#[test]
+fn a_flag_is_set_in_more_words_than_one() {
+    for set in ["true", "TRUE", "1", "on", "yes", "y"] {
+        let server = stored();
+        let endpoint = format!("http://{}", server.address());
+        let flags = [("AWS_ENDPOINT", &*endpoint), ("AWS_ALLOW_HTTP", set), ("AWS_SKIP_SIGNATURE", set)];
+        assert_eq!(create("s3://test/notes", &flags), "Created by nobody", "{set}");
+        let head = lower(&server.requests()[0]);
+        assert!(!head.contains("\r\nauthorization:"), "{head}");
+    }
+    for not_set in ["false", "0", "off", "no", "n"] {
+        let server = stored();
+        let endpoint = format!("http://{}", server.address());
+        let flags = [("AWS_ENDPOINT", &*endpoint), ("AWS_ALLOW_HTTP", not_set)];
+        let said = create("s3://test/notes", &[&KEYS[..], &flags].concat());
+        assert!(said.starts_with("Invalid NotApplied") && said.contains("AWS_ALLOW_HTTP=true"), "{not_set}: {said}");
+        let unsigned = create(&address_of(&server), &[&KEYS[..], &[("AWS_SKIP_SIGNATURE", not_set)]].concat());
+        assert_eq!(unsigned, "Created", "{not_set}");
+    }
 }
