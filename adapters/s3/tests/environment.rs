@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "also in the helpers of tests")]
 
+#[allow(dead_code, reason = "other tests use the rest")]
 mod support;
 
 use std::process::Command;
