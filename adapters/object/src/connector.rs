@@ -6,12 +6,13 @@ use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use futures::TryStreamExt as _;
 use http::HeaderMap;
+use http::uri::Scheme;
 use longshore_core::{Error, ErrorKind};
 use longshore_http::{Answer, Http, Incoming, SendFailure};
 use object_store::client::{
     HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpResponseBody, HttpService,
 };
-use object_store::{ClientOptions, CredentialProvider};
+use object_store::{ClientConfigKey, ClientOptions, CredentialProvider};
 use quick_xml::Reader;
 use quick_xml::events::Event;
 
@@ -47,20 +48,41 @@ impl Connector {
 }
 
 impl HttpConnector for Connector {
-    // What the options say of timeouts, certificates and proxies, the client was told already.
-    fn connect(&self, _: &ClientOptions) -> object_store::Result<HttpClient> {
-        Ok(HttpClient::new(Watched(self.0.clone())))
+    // What the options say of timeouts, certificates and proxies, the client was told already. Whether plain text is allowed
+    // differs between a store and what gives its credentials.
+    fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
+        let plain_text = options.get_config_value(&ClientConfigKey::AllowHttp).is_some_and(|flag| is_true(&flag));
+        Ok(HttpClient::new(Watched { http: self.0.clone(), plain_text }))
     }
 }
 
+/// Whether a flag is set, in the words that `object_store` knows.
+///
+/// ```
+/// use longshore_object::is_true;
+///
+/// assert!(["1", "true", "on", "yes", "Y"].into_iter().all(is_true));
+/// assert!(!["0", "false", "off", "no", "n", "", "maybe"].into_iter().any(is_true));
+/// ```
+pub fn is_true(flag: &str) -> bool {
+    ["1", "true", "on", "yes", "y"].iter().any(|word| flag.eq_ignore_ascii_case(word))
+}
+
 #[derive(Debug)]
-struct Watched(Http);
+struct Watched {
+    http: Http,
+    /// Whether requests may go without TLS.
+    plain_text: bool,
+}
 
 #[async_trait]
 impl HttpService for Watched {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        if !self.plain_text && request.uri().scheme() != Some(&Scheme::HTTPS) {
+            return Err(without_tls());
+        }
         let asked = Asked::by(&request);
-        let response = self.0.send(request).await.map_err(failed)?;
+        let response = self.http.send(request).await.map_err(failed)?;
         let (parts, body) = response.into_parts();
         let mut answered = head(parts.status, &parts.headers);
         let body = match (parts.status.is_success(), asked) {
@@ -114,6 +136,10 @@ enum Asked {
 
 impl Asked {
     fn by(request: &HttpRequest) -> Self {
+        // A metadata service gives its token in answer to a PUT.
+        if FOR_CREDENTIALS.try_with(|()| ()).is_ok() {
+            return Self::Other;
+        }
         let query = request.uri().query().unwrap_or_default();
         match *request.method() {
             http::Method::PUT => Self::Write,
@@ -127,6 +153,13 @@ impl Asked {
 fn failed(failure: SendFailure) -> HttpError {
     Exchange::note(Seen::Failed(failure.to_error()));
     http_error(failure)
+}
+
+fn without_tls() -> HttpError {
+    let error =
+        || Error::new(ErrorKind::Invalid, "its address has no TLS, and plain text is not allowed there; write https");
+    Exchange::note(Seen::Failed(error()));
+    HttpError::new(HttpErrorKind::Unknown, error())
 }
 
 fn no_answer(answered: &Answered) -> HttpError {
@@ -197,6 +230,11 @@ fn http_error(failure: SendFailure) -> HttpError {
     HttpError::new(kind, failure)
 }
 
+tokio::task_local! {
+    /// There while a task asks for credentials: its requests are no store's.
+    static FOR_CREDENTIALS: ();
+}
+
 /// Credentials whose failures are told as such, not as the store's.
 ///
 /// A store asks for credentials within a call, by requests of its own. What is seen of those is kept apart.
@@ -225,7 +263,7 @@ impl<C: std::fmt::Debug + Send + Sync + 'static> CredentialProvider for WatchedC
     type Credential = C;
 
     async fn get_credential(&self) -> object_store::Result<Arc<C>> {
-        let (result, seen) = Exchange::watch(self.inner.get_credential()).await;
+        let (result, seen) = Exchange::watch(FOR_CREDENTIALS.scope((), self.inner.get_credential())).await;
         if result.is_err() {
             Exchange::note(Seen::Failed(no_credentials(seen, self.asked_for)));
         }
@@ -244,7 +282,22 @@ fn no_credentials(seen: Option<Seen>, asked_for: bool) -> Error {
             return Error::new(ErrorKind::Unavailable, message).with_outcome(longshore_core::Outcome::NotApplied);
         }
         Some(Seen::Answered(answer)) if asked_for => {
-            let message = format!("the service that gives credentials refused them with status {}", answer.status);
+            let message = match answer.status {
+                200..300 => "the service that gives credentials answered something else".to_owned(),
+                status => format!("the service that gives credentials refused them with status {status}"),
+            };
+            return Error::new(ErrorKind::Denied, message);
+        }
+        Some(Seen::Failed(failure)) if asked_for => {
+            let message = format!(
+                "no answer of the service that gives credentials (AWS STS, AWS_ENDPOINT_URL_STS, or the container's): {failure}"
+            );
+            // Whatever became of that request, the store was not asked for anything.
+            return Error::new(failure.kind(), message).with_outcome(longshore_core::Outcome::NotApplied);
+        }
+        None if asked_for => {
+            let message = "no credentials: the file that AWS_WEB_IDENTITY_TOKEN_FILE or AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE \
+                           names cannot be read";
             return Error::new(ErrorKind::Denied, message);
         }
         Some(Seen::Answered(answer)) => format!("its metadata service answered {}", answer.status),

@@ -54,5 +54,5 @@ mod storage;
 mod upload;
 
 #[cfg(feature = "http")]
-pub use connector::{Connector, WatchedCredentials};
+pub use connector::{Connector, WatchedCredentials, is_true};
 pub use storage::ObjectStorage;

@@ -1,7 +1,6 @@
 //! `s3://bucket/prefix?parameter=value` addresses.
 
 use longshore_core::{Error, ErrorKind, Result};
-use longshore_http::HttpOptions;
 use url::Url;
 
 use crate::builder::S3Builder;
@@ -44,7 +43,7 @@ pub(crate) fn parse(address: &str) -> Result<S3Builder> {
                 kms_key = Some(value);
                 builder
             }
-            "ca" => builder.with_http(HttpOptions::default().with_root_certificate(read(&value)?)),
+            "ca" => builder.with_root_certificate(read(&value)?),
             // The name may be a secret in the wrong place.
             _ => {
                 return Err(invalid(

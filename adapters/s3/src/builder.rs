@@ -6,12 +6,17 @@ use std::time::Duration;
 
 use longshore_core::{Capabilities, Error, ErrorKind, Result};
 use longshore_http::HttpOptions;
-use longshore_object::{Connector, ObjectStorage, WatchedCredentials};
-use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey, S3ConditionalPut};
-use object_store::{Attribute, Attributes, ClientConfigKey, RetryConfig};
+use longshore_object::{Connector, ObjectStorage, WatchedCredentials, is_true};
+use object_store::aws::{
+    AmazonS3, AmazonS3Builder, AmazonS3ConfigKey, AwsCredential, AwsCredentialProvider, S3ConditionalPut,
+};
+use object_store::{Attribute, Attributes, ClientConfigKey, RetryConfig, StaticCredentialProvider};
 use url::Url;
 
 use crate::storage::S3;
+
+/// The longest wait for a connection to this machine's metadata service: outside of a cloud nobody is there, and nothing refuses.
+const METADATA_CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How to reach a bucket. What is not set comes from the environment, in the names of the AWS tools.
 ///
@@ -30,10 +35,12 @@ pub struct S3Builder {
     bucket: String,
     prefix: String,
     endpoint: Option<String>,
+    keys: Option<AwsCredentialProvider>,
     allow_http: Option<bool>,
     storage_class: Option<String>,
     encryption: Option<(String, Option<String>)>,
     http: Option<HttpOptions>,
+    roots: Vec<Vec<u8>>,
     parallelism: usize,
 }
 
@@ -44,10 +51,12 @@ impl S3Builder {
             bucket,
             prefix: String::new(),
             endpoint: None,
+            keys: None,
             allow_http: None,
             storage_class: None,
             encryption: None,
             http: None,
+            roots: Vec::new(),
             parallelism: 16,
         }
     }
@@ -91,17 +100,19 @@ impl S3Builder {
         self
     }
 
-    /// An access key, its secret and, for temporary ones, the session token.
+    /// An access key, its secret and, for temporary ones, the session token. Of the environment's, which may be another key's, none
+    /// is sent then.
     pub fn with_credentials(
         mut self,
         access_key_id: impl Into<String>,
         secret_access_key: impl Into<String>,
         session_token: Option<String>,
     ) -> Self {
-        self.theirs = self.theirs.with_access_key_id(access_key_id).with_secret_access_key(secret_access_key);
-        if let Some(token) = session_token {
-            self.theirs = self.theirs.with_token(token);
-        }
+        self.keys = Some(Arc::new(StaticCredentialProvider::new(AwsCredential {
+            key_id: access_key_id.into(),
+            secret_key: secret_access_key.into(),
+            token: session_token,
+        })));
         self
     }
 
@@ -124,9 +135,16 @@ impl S3Builder {
         self
     }
 
-    /// Certificates, proxy and timeouts.
+    /// Certificates, proxy and timeouts. Without it, the environment names the proxy: `AWS_PROXY_URL` and `AWS_PROXY_EXCLUDES`.
     pub fn with_http(mut self, options: HttpOptions) -> Self {
         self.http = Some(options);
+        self
+    }
+
+    /// Trusts this certificate authority beside the others: one or more certificates in PEM. Nothing else of
+    /// [`with_http`](Self::with_http) or of the environment changes.
+    pub fn with_root_certificate(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.roots.push(pem.into());
         self
     }
 
@@ -136,14 +154,17 @@ impl S3Builder {
         self
     }
 
-    /// The endpoint that was given, here or in the environment; none for AWS itself.
+    /// The endpoint that was given, here or in the environment, where `AWS_ENDPOINT_URL_S3` goes before `AWS_ENDPOINT`; none for
+    /// AWS itself.
     pub fn endpoint(&self) -> Option<String> {
-        self.endpoint.clone().or_else(|| self.theirs.get_config_value(&AmazonS3ConfigKey::Endpoint))
+        let asked = |key| self.theirs.get_config_value(&key);
+        let given = self.endpoint.clone().or_else(|| asked(AmazonS3ConfigKey::S3Endpoint));
+        given.or_else(|| asked(AmazonS3ConfigKey::Endpoint))
     }
 
     /// Whether no credentials are sent.
     pub fn is_anonymous(&self) -> bool {
-        self.theirs.get_config_value(&AmazonS3ConfigKey::SkipSignature).as_deref() == Some("true")
+        self.is_set(AmazonS3ConfigKey::SkipSignature)
     }
 
     /// Whether the endpoint is the host of this bucket, not of all buckets.
@@ -157,8 +178,7 @@ impl S3Builder {
     /// # Ok::<(), longshore_core::Error>(())
     /// ```
     pub fn is_host_of_bucket(&self) -> bool {
-        let virtual_hosts = self.theirs.get_config_value(&AmazonS3ConfigKey::VirtualHostedStyleRequest);
-        virtual_hosts.as_deref() == Some("true") && self.endpoint().is_some()
+        self.is_set(AmazonS3ConfigKey::VirtualHostedStyleRequest) && self.endpoint().is_some()
     }
 
     /// The storage. Nothing is sent yet.
@@ -188,9 +208,10 @@ impl S3Builder {
             return Err(invalid("this is no bucket's name"));
         }
         let http = self.http_options().build()?;
-        let mut theirs = self.theirs.clone().with_bucket_name(&self.bucket);
+        let mut theirs = self.theirs.clone().with_bucket_name(&self.bucket).with_allow_http(self.allows_http());
         if let Some(endpoint) = self.checked_endpoint()? {
-            theirs = theirs.with_endpoint(endpoint);
+            // `object_store` takes either, and the environment may hold another one in the first.
+            theirs = theirs.with_config(AmazonS3ConfigKey::S3Endpoint, &endpoint).with_endpoint(endpoint);
         }
         if let Some((kind, key)) = &self.encryption {
             theirs = encrypted(theirs, kind, key.as_deref())?;
@@ -201,10 +222,32 @@ impl S3Builder {
             // Not every server knows the bulk request.
             .with_disable_bulk_delete(true)
             .with_retry(RetryConfig { max_retries: 0, retry_timeout: Duration::ZERO, ..RetryConfig::default() });
-        let plain = theirs.clone().build().map_err(|error| mistaken(&error))?;
-        let watched = WatchedCredentials::new(plain.credentials().clone());
-        let watched = Arc::new(if self.has_credentials() { watched } else { watched.as_last_resort() });
-        theirs.with_credentials(watched).build().map(Arc::new).map_err(|error| mistaken(&error))
+        let credentials = self.credentials(theirs.clone())?;
+        theirs.with_credentials(credentials).build().map(Arc::new).map_err(|error| mistaken(&error))
+    }
+
+    /// Where these settings have credentials from, watched where that is a service.
+    fn credentials(&self, mut theirs: AmazonS3Builder) -> Result<AwsCredentialProvider> {
+        if let Some(keys) = &self.keys {
+            return Ok(Arc::clone(keys));
+        }
+        let last_resort = !self.has_credentials();
+        if last_resort {
+            let http = self.http_options().with_connect_timeout(METADATA_CONNECT_TIMEOUT).build()?;
+            theirs = theirs.with_http_connector(Connector::new(http));
+        }
+        let theirs = theirs.build().map_err(|error| mistaken(&error))?;
+        let watched = WatchedCredentials::new(theirs.credentials().clone());
+        Ok(Arc::new(if last_resort { watched.as_last_resort() } else { watched }))
+    }
+
+    fn allows_http(&self) -> bool {
+        self.allow_http.unwrap_or_else(|| self.is_set(AmazonS3ConfigKey::Client(ClientConfigKey::AllowHttp)))
+    }
+
+    /// Whether this flag is set, here or in the environment.
+    fn is_set(&self, flag: AmazonS3ConfigKey) -> bool {
+        self.theirs.get_config_value(&flag).is_some_and(|value| is_true(&value))
     }
 
     /// Whether anybody said where credentials come from. If not, `object_store` asks the machine's metadata service.
@@ -218,9 +261,9 @@ impl S3Builder {
             || set(Key::ContainerCredentialsFullUri) && set(Key::ContainerAuthorizationTokenFile)
     }
 
-    /// What was given; else what the environment says of a proxy, in the names of `object_store`.
+    /// What was given; else what the environment says of a proxy, in the names of `object_store`. In any case with our authorities.
     fn http_options(&self) -> HttpOptions {
-        self.http.clone().unwrap_or_else(|| {
+        let options = self.http.clone().unwrap_or_else(|| {
             let asked = |key| self.theirs.get_config_value(&AmazonS3ConfigKey::Client(key));
             let mut options = HttpOptions::default();
             if let Some(proxy) = asked(ClientConfigKey::ProxyUrl) {
@@ -230,7 +273,8 @@ impl S3Builder {
                 options = options.with_no_proxy(excluded);
             }
             options
-        })
+        });
+        self.roots.iter().fold(options, |options, pem| options.with_root_certificate(pem.as_slice()))
     }
 
     fn checked_endpoint(&self) -> Result<Option<String>> {
@@ -245,13 +289,9 @@ impl S3Builder {
         if url.query().is_some() || url.fragment().is_some() || url.host_str().is_none_or(str::is_empty) {
             return Err(malformed());
         }
-        let asked = || {
-            let key = AmazonS3ConfigKey::Client(ClientConfigKey::AllowHttp);
-            self.theirs.get_config_value(&key).as_deref() == Some("true")
-        };
         match url.scheme() {
             "https" => Ok(Some(endpoint)),
-            "http" if self.allow_http.unwrap_or_else(asked) => Ok(Some(endpoint)),
+            "http" if self.allows_http() => Ok(Some(endpoint)),
             "http" => Err(invalid(
                 "the endpoint has no TLS; write https, or ask for plain text with allow_http=true or AWS_ALLOW_HTTP=true",
             )),

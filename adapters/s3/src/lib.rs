@@ -20,8 +20,8 @@
 //! # Where credentials come from
 //! From the builder; else from the environment, in this order: `AWS_ACCESS_KEY_ID` with `AWS_SECRET_ACCESS_KEY` and
 //! `AWS_SESSION_TOKEN`; web identity (`AWS_WEB_IDENTITY_TOKEN_FILE` with `AWS_ROLE_ARN`); a container's credentials; the machine's
-//! metadata service. `AWS_REGION`, `AWS_ENDPOINT` and `AWS_ALLOW_HTTP` are read there too. None stands in an address, none in
-//! an error, a log or `Debug`.
+//! metadata service. `AWS_REGION`, `AWS_ENDPOINT_URL_S3`, else `AWS_ENDPOINT`, and `AWS_ALLOW_HTTP` are read there too. None stands in an
+//! address, none in an error, a log or `Debug`.
 //!
 //! # What it does
 //! - `create` is one `PUT` with `If-None-Match: *`, sent once. What it does not know (a lost reply, a 409, a 500) is told as

@@ -38,7 +38,7 @@ impl S3 {
     /// | `anonymous=true` | [`with_anonymous`](S3Builder::with_anonymous) |
     /// | `storage_class` | [`with_storage_class`](S3Builder::with_storage_class) |
     /// | `sse=AES256`, `sse=aws:kms` with `kms_key_id` | [`with_encryption`](S3Builder::with_encryption) |
-    /// | `ca` | a file with a [certificate authority](longshore_http::HttpOptions::with_root_certificate) in PEM |
+    /// | `ca` | a file with a [certificate authority](S3Builder::with_root_certificate) in PEM |
     ///
     /// Errors: `Invalid` for a malformed address, an unknown parameter, or one that carries credentials, which it does not repeat.
     ///
