@@ -25,16 +25,36 @@ pub(crate) fn claims(harness: &Harness, scratch: Scratch, limit: Duration) -> Op
     aside(limit, asking).and_then(std::thread::Result::ok).flatten()
 }
 
-/// Whether the store answers within this time: it is asked until it does. No call of this waits for its turn.
+/// Whether the store answers within this time: it is asked until it does. An attempt without an answer is given up after half of the
+/// time, for the next may have one. No call of this waits for its turn.
 pub(crate) fn answers(context: &Context, patience: Duration) -> bool {
     let context = context.clone();
     let asking = async move {
-        while ask(&context, patience).await.is_err_and(|error| is_silence(&error)) {
-            tokio::time::sleep(patience / 20).await;
+        let answered = tokio::time::timeout(patience, answers_in_two(&context, patience / 2)).await.unwrap_or(false);
+        if answered {
+            remove(&context, patience / 6).await;
         }
+        answered
     };
-    // A panic is an answer, of the adapter, and each case's to tell.
-    aside(patience, asking).is_some()
+    match aside(patience * 3 / 2, asking) {
+        Some(Ok(answered)) => answered,
+        // A panic is an answer, of the adapter, and each case's to tell.
+        Some(Err(_)) => true,
+        None => false,
+    }
+}
+
+/// Two attempts may last as long as this; those that are refused are repeated.
+async fn answers_in_two(context: &Context, longest: Duration) -> bool {
+    let mut given_up = 0;
+    while given_up < 2 {
+        match tokio::time::timeout(longest, ask(context)).await {
+            Ok(Err(error)) if is_silence(&error) => tokio::time::sleep(longest / 10).await,
+            Ok(_) => return true,
+            Err(_) => given_up += 1,
+        }
+    }
+    false
 }
 
 /// Whether a call that failed so got no answer from the store.
@@ -43,22 +63,27 @@ pub(crate) fn is_silence(error: &Error) -> bool {
 }
 
 /// Opens the store as a case would, and reads what costs little.
-async fn ask(context: &Context, patience: Duration) -> Result<()> {
+async fn ask(context: &Context) -> Result<()> {
     match &context.harness.subject {
         Subject::Storage(open) => {
             let storage = open(context.scratch.clone()).await?;
             storage.list(&context.root, None).await.map(drop)
         }
-        Subject::Server(open) => {
-            let (store, runtime) = (format!("{}-{:06}", context.root, context.slot), context.clock.runtime());
-            let site = Site { scratch: context.scratch.clone(), store, domain: DomainName::default(), runtime };
-            open(site.clone()).await?.store().await?;
-            if let Some(remove) = context.harness.removing.clone() {
-                // What the hook does wrong is told by the case whose store it cannot remove.
-                drop(tokio::time::timeout(patience / 2, tokio::spawn(async move { remove(site).await })).await);
-            }
-            Ok(())
-        }
+        Subject::Server(open) => open(site(context)).await?.store().await.map(drop),
+    }
+}
+
+/// What the asking opened, of a harness that opens servers.
+fn site(context: &Context) -> Site {
+    let (store, runtime) = (format!("{}-{:06}", context.root, context.slot), context.clock.runtime());
+    Site { scratch: context.scratch.clone(), store, domain: DomainName::default(), runtime }
+}
+
+/// Removes it again. What the hook does wrong is told by the case whose store it cannot remove.
+async fn remove(context: &Context, limit: Duration) {
+    if let (Subject::Server(_), Some(remove)) = (&context.harness.subject, context.harness.removing.clone()) {
+        let site = site(context);
+        drop(tokio::time::timeout(limit, tokio::spawn(async move { remove(site).await })).await);
     }
 }
 
