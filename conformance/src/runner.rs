@@ -44,7 +44,7 @@ pub(crate) struct Run {
     pub(crate) health: Arc<Health>,
     /// How long cleaning up after a case may take.
     pub(crate) grace: Duration,
-    /// How long the store has to answer when it is asked whether it still does.
+    /// How long a store of the usual pace has to answer when it is asked whether it still does.
     pub(crate) patience: Duration,
 }
 
@@ -74,12 +74,17 @@ impl Run {
 
     /// Runs the case if the store is known to answer, and asks it where the case got no answer.
     fn admitted(&self, case: &Case, at: usize) -> Result<(), Failure> {
-        let answers = || aside::answers(&self.context_for_asking(at), self.patience);
+        let answers = || aside::answers(&self.context_for_asking(at), self.patience());
         self.health.admit(answers)?;
         let deadline = self.pace.stretch(self.size.pick(case.deadline, case.deadline, case.deadline * 10));
         self.ends(case, deadline, self.context(at)).map_err(|failure| {
             if failure.is_silence() { self.health.judge(case.name, failure, answers) } else { failure }
         })
+    }
+
+    /// How long this store has to answer: as the deadlines of cases, longer where it is slow.
+    fn patience(&self) -> Duration {
+        self.pace.stretch(self.patience)
     }
 
     /// What came of the case itself and of cleaning up after it: each is told, also where both failed.
@@ -126,7 +131,7 @@ impl Run {
     }
 
     /// A place that the case itself does not come to.
-    fn context_for_asking(&self, at: usize) -> Context {
+    pub(crate) fn context_for_asking(&self, at: usize) -> Context {
         Context { slot: (at + 1) * PLACES - 1, ..self.context(at) }
     }
 
@@ -547,6 +552,31 @@ mod tests {
         assert!(verdicts[0].is_failed() && verdicts[7] == Verdict::Passed, "{verdicts:?}");
     }
 
+    /// As a request that was lost on its way: the next one is answered.
+    #[test]
+    fn one_attempt_that_hangs_leaves_time_for_another() {
+        let (asked, shared) = (AtomicUsize::new(0), MemoryStorage::new());
+        let open = move |_| {
+            let (first, storage) = (asked.fetch_add(1, SeqCst) == 0, shared.clone());
+            async move {
+                if first {
+                    std::future::pending::<()>().await;
+                }
+                Ok(Arc::new(storage) as Arc<dyn Storage>)
+            }
+        };
+        let run = Suite::new(memory()).begin().unwrap();
+        let context = Context { harness: Harness::storage("slow", open), ..run.context(0) };
+        assert!(aside::answers(&context, Duration::from_secs(2)), "it was declared dead");
+    }
+
+    #[test]
+    fn a_slow_store_has_longer_to_answer() {
+        let patience = |harness: Harness| impatient(harness, PATIENCE).patience();
+        assert_eq!(patience(memory()), PATIENCE);
+        assert_eq!(patience(memory().with_rate(20)), PATIENCE * 10);
+    }
+
     #[test]
     fn what_hangs_over_a_store_that_answers_stops_no_case() {
         let run = impatient(memory(), PATIENCE);
@@ -575,7 +605,17 @@ mod tests {
             std::future::pending()
         });
         let run = impatient(harness, SHORT);
-        let silent = case(|_| Box::pin(std::future::pending())).deadline(SHORT);
+        // None ends before all have begun.
+        static BEGAN: AtomicUsize = AtomicUsize::new(0);
+        let silent = case(|_| {
+            Box::pin(async {
+                BEGAN.fetch_add(1, SeqCst);
+                while BEGAN.load(SeqCst) < 3 {
+                    tokio::task::yield_now().await;
+                }
+                Err(Failure::silence("no answer"))
+            })
+        });
         let before = opened.load(SeqCst);
         let seen: Vec<String> = std::thread::scope(|scope| {
             let running = [(); 3].map(|()| scope.spawn(|| seen_in(&run, &silent)));
@@ -584,8 +624,8 @@ mod tests {
         let told = seen.iter().filter(|seen| seen.ends_with(STOPPED)).count();
         assert_eq!(told, 1, "{seen:?}");
         assert!(seen.iter().all(|seen| seen.contains("the store stopped answering")), "{seen:?}");
-        // Each that ran cleaned up after itself.
-        assert!(opened.load(SeqCst) - before <= 3 + 1, "it was asked more than once");
+        // Each that ran cleaned up after itself, and who asked did so in two attempts.
+        assert!(opened.load(SeqCst) - before <= 3 + 2, "it was asked more than once");
     }
 
     /// The server is dead while the case runs, and is started before anybody asks.
