@@ -168,6 +168,11 @@ pub(crate) async fn read(storage: &dyn Storage, key: &ObjectKey) -> Result<Optio
     }
 }
 
+/// So many bytes, or as many as this storage takes as one object.
+pub(crate) fn at_most(storage: &dyn Storage, len: usize) -> usize {
+    len.min(usize::try_from(storage.capabilities().max_object).unwrap_or(usize::MAX))
+}
+
 /// Puts these bytes.
 pub(crate) async fn put(storage: &dyn Storage, key: &ObjectKey, bytes: impl Into<Bytes>) -> Result<(), Failure> {
     storage.put(key, Payload::from(bytes.into())).await?;

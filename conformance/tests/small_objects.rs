@@ -54,14 +54,27 @@ impl Storage for Small {
     }
 }
 
-#[test]
-fn large_commits_pass_in_small_objects() {
+fn suite() -> Suite {
     let small = Small::default();
     let open = move |_| {
         let storage = small.clone();
         async move { Ok(Arc::new(storage) as Arc<dyn Storage>) }
     };
-    let suite = Suite::new(Harness::storage("small", open).in_this_process()).size(Size::Quick);
+    Suite::new(Harness::storage("small", open).in_this_process()).size(Size::Quick)
+}
+
+#[test]
+fn no_case_of_the_storage_sends_more() {
+    let reports = suite().only("storage::").run().unwrap();
+    let failed: Vec<_> = reports.iter().filter(|report| report.verdict.is_failed()).collect();
+    assert!(failed.is_empty(), "{failed:#?}");
+    let passed = reports.iter().filter(|report| report.verdict == Verdict::Passed).count();
+    assert!(passed * 2 > reports.len(), "only {passed} of {} passed", reports.len());
+}
+
+#[test]
+fn large_commits_pass_in_small_objects() {
+    let suite = suite();
     let reports = suite.only("bodies::").only("segments::").only("claims::").run().unwrap();
     for report in &reports {
         assert_eq!(report.verdict, Verdict::Passed, "{}", report.case.name());

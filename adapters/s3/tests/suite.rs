@@ -29,11 +29,16 @@ struct Daemons {
 }
 
 impl Daemons {
-    /// Those that this variable names.
-    fn named(variable: &str) -> Option<Self> {
-        let path = |name| std::env::var_os(name).map(PathBuf::from);
-        let names = std::env::var(variable).ok()?.split(' ').map(str::to_owned).collect();
-        Some(Self { script: path("LONGSHORE_S3_SCRIPT")?, folder: path("LONGSHORE_S3_DIR")?, names })
+    /// Those that this variable names, if it is set. Who wants them killed and does not say how must not see a run without it pass.
+    fn named(variable: &str) -> std::result::Result<Option<Self>, String> {
+        let path = |name| {
+            let missing =
+                || format!("{variable} is set and {name} is not: start the server by scripts/servers/with-s3.sh");
+            std::env::var_os(name).map(PathBuf::from).ok_or_else(missing)
+        };
+        let Some(names) = std::env::var_os(variable) else { return Ok(None) };
+        let names = names.to_string_lossy().split(' ').map(str::to_owned).collect();
+        Ok(Some(Self { script: path("LONGSHORE_S3_SCRIPT")?, folder: path("LONGSHORE_S3_DIR")?, names }))
     }
 
     /// The server's script does this to the server, and perhaps to these daemons of it.
@@ -61,6 +66,13 @@ impl Killable for Daemons {
 }
 
 fn main() -> ExitCode {
+    let (killed, part) = match (Daemons::named("LONGSHORE_S3_KILL"), Daemons::named("LONGSHORE_S3_KILL_PART")) {
+        (Ok(killed), Ok(part)) => (killed, part),
+        (Err(why), _) | (_, Err(why)) => {
+            eprintln!("{why}");
+            return ExitCode::FAILURE;
+        }
+    };
     let endpoints = endpoints();
     let (Ok(address), false) = (std::env::var("LONGSHORE_S3"), endpoints.is_empty()) else {
         let how = "no server: scripts/servers/with-s3.sh ceph-rgw cargo test -p longshore-s3 --test suite";
@@ -88,11 +100,11 @@ fn main() -> ExitCode {
         let builder = S3::builder_from(&stranger).map(|builder| builder.with_credentials("stranger", "secret", None));
         std::future::ready(builder.and_then(|builder| Ok(Arc::new(builder.build()?) as Arc<dyn Storage>)))
     });
-    let harness = match Daemons::named("LONGSHORE_S3_KILL") {
+    let harness = match killed {
         Some(daemons) => harness.killable(daemons),
         None => harness,
     };
-    run(match Daemons::named("LONGSHORE_S3_KILL_PART") {
+    run(match part {
         Some(daemons) => harness.killable_part(daemons),
         None => harness,
     })

@@ -5,7 +5,7 @@ use futures::future::FutureExt as _;
 use longshore_core::{ObjectKey, Payload, Storage as _};
 
 use crate::case::{Case, Group, Need, Rule};
-use crate::context::{Context, read};
+use crate::context::{Context, at_most, read};
 use crate::dice::Dice;
 use crate::faults::{Fault, FaultStorage, Plan};
 use crate::verdict::{Failure, ensure};
@@ -18,7 +18,8 @@ pub(super) const CASES: &[Case] =
 
 async fn a_cut_put(cx: Context) -> Result<(), Failure> {
     let mut dice = Dice::for_purpose(cx.seed(), "torn");
-    for size in [2, 1000, 100_000, cx.size().pick(1 << 20, 4 << 20, 64 << 20)] {
+    let largest = at_most(&*cx.storage().await?, cx.size().pick(1 << 20, 4 << 20, 64 << 20));
+    for size in [2, 1000, 100_000, largest] {
         let bytes: Vec<u8> = (0..=size / 8).flat_map(|_| dice.next().to_le_bytes()).collect();
         one_size(&cx, Bytes::from(bytes).slice(..size)).await?;
     }

@@ -10,7 +10,7 @@ use super::case;
 use super::look::{absent, created, holds, listed_whole, pattern, settles, two, whole_or_going};
 use crate::case::Case;
 use crate::cases::dropping::dropped_after;
-use crate::context::{Context, put};
+use crate::context::{Context, at_most, put};
 use crate::verdict::Failure;
 
 pub(super) const CASES: &[Case] = &[
@@ -64,7 +64,8 @@ async fn a_put_leaves_nothing_or_all(cx: Context) -> Result<(), Failure> {
 async fn a_get_does_not_disturb_the_next(cx: Context) -> Result<(), Failure> {
     let (mine, yours) = two(&cx).await?;
     let (large, small) = (cx.blob("large")?, cx.record("small")?);
-    put(&*mine, &large, pattern(2 << 20, 1)).await?;
+    let whole = pattern(at_most(&*mine, 2 << 20), 1);
+    put(&*mine, &large, whole.clone()).await?;
     created(&*mine, &small, "small").await?;
     for polls in 0..most(&cx) {
         let dropped = dropped_after(polls, async {
@@ -82,7 +83,7 @@ async fn a_get_does_not_disturb_the_next(cx: Context) -> Result<(), Failure> {
             break;
         }
     }
-    holds(&*yours, &large, &pattern(2 << 20, 1)).await
+    holds(&*yours, &large, &whole).await
 }
 
 async fn a_delete_leaves_nothing_or_all(cx: Context) -> Result<(), Failure> {

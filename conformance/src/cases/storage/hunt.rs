@@ -12,7 +12,7 @@ use longshore_core::{ObjectKey, Payload, Result as CoreResult, Storage};
 use super::case;
 use super::look::{holds, listed_whole, pattern, two, whole_or_nothing};
 use crate::case::Case;
-use crate::context::{Context, put};
+use crate::context::{Context, at_most, put};
 use crate::verdict::{Failure, ensure};
 
 pub(super) const CASES: &[Case] = &[
@@ -84,7 +84,7 @@ async fn no_half_of_a_put_object(cx: Context) -> Result<(), Failure> {
     let writer = cx.storage().await?;
     for round in 0..cx.size().pick(3, 20, 100) {
         let key = cx.blob(&format!("hunted-{round}"))?;
-        let bytes = pattern(cx.size().pick(300_000, 3 << 20, 9 << 20), cx.seed() + round);
+        let bytes = pattern(at_most(&*writer, cx.size().pick(300_000, 3 << 20, 9 << 20)), cx.seed() + round);
         hunted(&cx, &key, &bytes, false, put_in_pieces(&*writer, &key, &bytes)).await?;
     }
     Ok(())
@@ -94,7 +94,7 @@ async fn an_object_stays_whole_while_it_is_put_again(cx: Context) -> Result<(), 
     let writer = cx.storage().await?;
     for round in 0..cx.size().pick(2, 10, 100) {
         let key = cx.blob(&format!("again-{round}"))?;
-        let bytes = pattern(cx.size().pick(300_000, 2 << 20, 9 << 20), cx.seed() + round);
+        let bytes = pattern(at_most(&*writer, cx.size().pick(300_000, 2 << 20, 9 << 20)), cx.seed() + round);
         put(&*writer, &key, bytes.clone()).await?;
         hunted(&cx, &key, &bytes, true, put_in_pieces(&*writer, &key, &bytes)).await?;
     }

@@ -10,7 +10,7 @@ use longshore_core::{Error, ErrorKind, ObjectKey, Payload, Storage};
 use super::case;
 use super::look::{absent, holds, names, pattern, two};
 use crate::case::Case;
-use crate::context::{Context, put};
+use crate::context::{Context, at_most, put};
 use crate::verdict::{Failure, ensure};
 
 pub(super) const CASES: &[Case] = &[
@@ -96,7 +96,7 @@ async fn streams_a_large_object(cx: Context) -> Result<(), Failure> {
 
 async fn a_stream_that_fails_leaves_nothing(cx: Context) -> Result<(), Failure> {
     let (mine, yours) = two(&cx).await?;
-    let whole = pattern(cx.size().pick(300_000, 3 << 20, 20 << 20), cx.seed());
+    let whole = pattern(at_most(&*mine, cx.size().pick(300_000, 3 << 20, 20 << 20)), cx.seed());
     for (at, cut) in [0, 1, 70_000, whole.len() / 3 * 2, whole.len()].into_iter().enumerate() {
         let key = cx.blob(&format!("failed-{at}"))?;
         fails(&*mine, &key, failing(&whole, cut)).await?;

@@ -6,7 +6,7 @@ use longshore_core::ByteRange;
 use super::case;
 use super::look::{created, difference, part, pattern, two};
 use crate::case::Case;
-use crate::context::{Context, put};
+use crate::context::{Context, at_most, put};
 use crate::verdict::{Failure, ensure};
 
 pub(super) const CASES: &[Case] = &[
@@ -87,8 +87,7 @@ const PARTS: [usize; 4] = [4, 5, 8, 16];
 /// Also across the places where it may have been cut into parts.
 async fn of_a_large_object_is_found(cx: Context) -> Result<(), Failure> {
     let (mine, yours) = two(&cx).await?;
-    let most = usize::try_from(mine.capabilities().max_object).unwrap_or(usize::MAX);
-    let len = most.min(cx.size().pick(17 << 20, 17 << 20, 64 << 20));
+    let len = at_most(&*mine, cx.size().pick(17 << 20, 17 << 20, 64 << 20));
     let whole = pattern(len, cx.seed());
     let key = cx.blob("large")?;
     put(&*mine, &key, whole.clone()).await?;

@@ -7,7 +7,7 @@ use longshore_core::{ByteRange, Storage};
 use super::case;
 use super::look::{absent, created, holds, pattern, two};
 use crate::case::Case;
-use crate::context::{Context, put};
+use crate::context::{Context, at_most, put};
 use crate::verdict::{Failure, ensure};
 
 pub(super) const CASES: &[Case] = &[
@@ -70,7 +70,7 @@ async fn is_free_to_repeat(cx: Context) -> Result<(), Failure> {
 async fn a_large_object_may_be_left_half_read(cx: Context) -> Result<(), Failure> {
     let (mine, yours) = two(&cx).await?;
     let (large, small) = (cx.blob("large")?, cx.record("small")?);
-    let whole = pattern(cx.size().pick(3 << 20, 8 << 20, 64 << 20), cx.seed());
+    let whole = pattern(at_most(&*mine, cx.size().pick(3 << 20, 8 << 20, 64 << 20)), cx.seed());
     put(&*mine, &large, whole.clone()).await?;
     created(&*mine, &small, "small").await?;
     for _ in 0..3 {
