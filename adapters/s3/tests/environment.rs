@@ -8,8 +8,9 @@ mod support;
 use std::process::Command;
 
 use longshore_core::Storage as _;
+use longshore_http_script::{Answer, Script, response};
 use longshore_s3::S3;
-use support::{Answer, Script, record, response};
+use support::{record, script};
 
 /// The address that the process of its own is to use.
 const ADDRESS: &str = "LONGSHORE_TEST_ADDRESS";
@@ -64,12 +65,12 @@ fn lower(head: &str) -> String {
 
 #[test]
 fn a_machine_with_an_instance_role_needs_no_keys() {
-    let metadata = Script::new([
+    let metadata = script([
         response(200, "", "metadata-token"),
         response(200, "", "our-role"),
         response(200, "Content-Type: application/json\r\n", &instance_credentials()),
     ]);
-    let server = Script::new([response(200, "ETag: \"0\"\r\n", "")]);
+    let server = script([response(200, "ETag: \"0\"\r\n", "")]);
     let endpoint = format!("http://{}", server.address());
     let service = format!("http://{}", metadata.address());
     let said = create(
@@ -94,7 +95,7 @@ fn a_machine_with_an_instance_role_needs_no_keys() {
 const KEYS: [(&str, &str); 2] = [("AWS_ACCESS_KEY_ID", "environment-key"), ("AWS_SECRET_ACCESS_KEY", "secret-sesame")];
 
 fn stored() -> Script {
-    Script::new([response(200, "ETag: \"0\"\r\n", "")])
+    script([response(200, "ETag: \"0\"\r\n", "")])
 }
 
 /// An address that leads to this server.
@@ -170,7 +171,7 @@ fn a_service_for_credentials_that_cannot_be_reached_is_unavailable() {
     assert!(said.starts_with("Unavailable NotApplied"), "{said}");
     assert!(said.contains("the service that gives credentials") && said.contains("cannot be reached"), "{said}");
     // The service is there, and breaks off after it was asked.
-    let service = Script::new([Answer::Close(Vec::new())]);
+    let service = script([Answer::Close(Vec::new())]);
     let uri = format!("http://{}/x", service.address());
     let file = concat!(env!("CARGO_TARGET_TMPDIR"), "/container-token");
     std::fs::write(file, "token").unwrap();

@@ -15,7 +15,8 @@ use longshore_core::{
     ByteRange, Created, DomainName, Error, ErrorKind, Folder, MetadataName, Outcome, Payload, Server as _,
     Storage as _, TokioRuntime,
 };
-use support::{Answer, Script, bucket, impatient, raw, record, refusal, response, script, segment};
+use longshore_http_script::{Answer, Script, raw, response};
+use support::{bucket, impatient, record, refusal, script, segment};
 
 const TAG: &str = "ETag: \"0\"\r\n";
 

@@ -7,8 +7,9 @@ mod support;
 
 use bytes::Bytes;
 use longshore_core::{Payload, Storage as _};
+use longshore_http_script::{Answer, Script, response};
 use longshore_s3::{HttpOptions, S3, S3Builder};
-use support::{Answer, Script, record, response, segment};
+use support::{record, script, segment};
 
 const TAG: &str = "ETag: \"0\"\r\n";
 
@@ -29,7 +30,7 @@ fn heads(server: &Script) -> Vec<String> {
 }
 
 fn stored() -> Script {
-    Script::new([response(200, TAG, "")])
+    script([response(200, TAG, "")])
 }
 
 /// The answers to an upload in three parts.
@@ -42,7 +43,7 @@ fn stored_in_parts() -> Vec<Answer> {
 
 /// The heads that decide how an object is kept: of a small one, and of one that goes up in parts.
 async fn kept(alter: impl Fn(S3Builder) -> S3Builder) -> [String; 2] {
-    let (one, parts) = (stored(), Script::new(stored_in_parts()));
+    let (one, parts) = (stored(), script(stored_in_parts()));
     let single = creates(&one, alter(bucket(&one))).await.remove(0);
     let large = Payload::from(Bytes::from(vec![7; (16 << 20) + 1]));
     alter(bucket(&parts)).build().unwrap().put(&segment(), large).await.unwrap();
@@ -103,7 +104,7 @@ async fn a_virtual_host_holds_the_bucket() {
     assert!(head.starts_with("put http://test.s3.invalid/domains/"), "{head}");
     assert!(head.contains("\r\nhost: test.s3.invalid\r\n"), "{head}");
 
-    let proxy = Script::new([response(403, "", "")]);
+    let proxy = script([response(403, "", "")]);
     let aws = S3::builder("test").with_region("eu-west-1").with_credentials("key", "secret", None);
     let aws = aws.with_virtual_hosted_style(true).with_http(through(&proxy)).build().unwrap();
     aws.create(&record(), "mine".into()).await.unwrap_err();

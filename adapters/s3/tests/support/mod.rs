@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use longshore_core::ObjectKey;
-pub(crate) use longshore_http_script::{Answer, Script, raw, response};
+use longshore_http_script::{Answer, Script, response};
 use longshore_s3::{HttpOptions, S3};
 
 /// A response as S3 gives it to a request that it refuses.
