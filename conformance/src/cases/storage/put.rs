@@ -176,7 +176,7 @@ async fn nothing(storage: &dyn Storage, key: &ObjectKey) -> Result<(), Failure> 
 /// Another client looks before each piece: at that moment no byte can be there.
 async fn nothing_is_seen_before_its_stream_has_ended(cx: Context) -> Result<(), Failure> {
     let (mine, yours) = two(&cx).await?;
-    let pieces = (0..12).map(|at| pattern(100_000, at)).collect();
+    let pieces = (0..10).map(|at| pattern(100_000, at)).collect();
     watched(&*mine, &yours, cx.blob("watched")?, pieces).await?;
     watched(&*mine, &yours, cx.blob("watched-large")?, large(&*mine, cx.seed())).await
 }
