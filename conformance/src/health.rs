@@ -99,7 +99,7 @@ mod tests {
         let health = Health::default();
         health.judge("storage::x::y", lost(), || false);
         let mut asked = 0;
-        let mut admitted = |_| {
+        let mut admitted = |()| {
             let answers = || {
                 asked += 1;
                 asked > 2

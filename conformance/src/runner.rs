@@ -598,6 +598,8 @@ mod tests {
 
     #[test]
     fn cases_at_once_over_a_dead_store_ask_it_once() {
+        // None ends before all have begun.
+        static BEGAN: AtomicUsize = AtomicUsize::new(0);
         let opened = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&opened);
         let harness = Harness::storage("hanging", move |_| {
@@ -605,8 +607,6 @@ mod tests {
             std::future::pending()
         });
         let run = impatient(harness, SHORT);
-        // None ends before all have begun.
-        static BEGAN: AtomicUsize = AtomicUsize::new(0);
         let silent = case(|_| {
             Box::pin(async {
                 BEGAN.fetch_add(1, SeqCst);
