@@ -159,7 +159,7 @@ impl Inner {
         match self.client.make(&temporary).await? {
             Made::Yes => Ok(temporary),
             // Nobody else knows its name: the first request made it, whatever its answer said.
-            Made::No(answer) if answer.status == 405 && !matches!(first, 403 | 405) => {
+            Made::No(answer) if answer.status == 405 && first >= 500 => {
                 answer.finish().await;
                 Ok(temporary)
             }
