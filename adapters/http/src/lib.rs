@@ -40,4 +40,4 @@ pub use answer::Answer;
 pub use client::Http;
 pub use failure::{FailureKind, SendFailure};
 pub use idle::{Incoming, empty};
-pub use options::HttpOptions;
+pub use options::{HttpOptions, read_certificates};

@@ -143,6 +143,23 @@ impl fmt::Debug for HttpOptions {
     }
 }
 
+/// The bytes of a file with certificates, for [`with_root_certificate`](HttpOptions::with_root_certificate).
+///
+/// Errors: `Invalid`, with the file's name, if it cannot be read.
+///
+/// ```
+/// let error = longshore_http::read_certificates("no/such/file.pem").unwrap_err();
+/// assert_eq!(error.key(), Some("no/such/file.pem"));
+/// ```
+pub fn read_certificates(path: &str) -> Result<Vec<u8>> {
+    std::fs::read(path).map_err(|error| {
+        Error::new(ErrorKind::Invalid, "the CA certificate cannot be read")
+            .with_operation("open")
+            .with_key(path)
+            .with_source(error)
+    })
+}
+
 fn invalid(what: &'static str) -> Error {
     Error::new(ErrorKind::Invalid, what).with_operation("open")
 }

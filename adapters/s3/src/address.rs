@@ -1,6 +1,7 @@
 //! `s3://bucket/prefix?parameter=value` addresses.
 
 use longshore_core::{Error, ErrorKind, Result};
+use longshore_http::read_certificates;
 use url::Url;
 
 use crate::builder::S3Builder;
@@ -43,7 +44,7 @@ pub(crate) fn parse(address: &str) -> Result<S3Builder> {
                 kms_key = Some(value);
                 builder
             }
-            "ca" => builder.with_root_certificate(read(&value)?),
+            "ca" => builder.with_root_certificate(read_certificates(&value)?),
             // The name may be a secret in the wrong place.
             _ => {
                 return Err(invalid(
@@ -66,15 +67,6 @@ fn truth(text: &str) -> Result<bool> {
         "false" => Ok(false),
         _ => Err(invalid("allow_http, virtual_hosted_style and anonymous are true or false")),
     }
-}
-
-fn read(path: &str) -> Result<Vec<u8>> {
-    std::fs::read(path).map_err(|error| {
-        Error::new(ErrorKind::Invalid, "the CA certificate cannot be read")
-            .with_operation("open")
-            .with_key(path)
-            .with_source(error)
-    })
 }
 
 fn invalid(what: &'static str) -> Error {

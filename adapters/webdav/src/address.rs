@@ -1,7 +1,7 @@
 //! `webdavs://host/path` addresses.
 
-use longshore_core::{Error, ErrorKind, Result};
-use longshore_http::HttpOptions;
+use longshore_core::Result;
+use longshore_http::{HttpOptions, read_certificates};
 use url::Url;
 
 use crate::builder::WebDavBuilder;
@@ -28,7 +28,7 @@ pub(crate) fn parse(address: &str) -> Result<WebDavBuilder> {
     let mut options = HttpOptions::default();
     for (name, value) in url.query_pairs() {
         match &*name {
-            "ca" => options = options.with_root_certificate(read(&value)?),
+            "ca" => options = options.with_root_certificate(read_certificates(&value)?),
             // The name may be a secret in the wrong place.
             _ => return Err(invalid("it has a parameter that is not known; known is ca")),
         }
@@ -38,17 +38,10 @@ pub(crate) fn parse(address: &str) -> Result<WebDavBuilder> {
     Ok(WebDavBuilder::new(url.into()).with_http(options))
 }
 
-fn read(path: &str) -> Result<Vec<u8>> {
-    std::fs::read(path).map_err(|error| {
-        Error::new(ErrorKind::Invalid, "the CA certificate cannot be read")
-            .with_operation("open")
-            .with_key(path)
-            .with_source(error)
-    })
-}
-
 #[cfg(test)]
 mod tests {
+    use longshore_core::ErrorKind;
+
     use super::*;
 
     #[test]
