@@ -7,28 +7,10 @@
 #   LONGSHORE_WEBDAV_SCRIPT, LONGSHORE_WEBDAV_DIR   the server's own script and folder; its files lie in DIR/data
 #
 # Settings of the server's own script pass through. PORT (9300) is the port that it takes.
-set -euo pipefail
+. "$(dirname "$0")/with.sh"
 
-[ $# -ge 2 ] || { sed -n '2,10s/^# \{0,1\}//p' "$0" >&2; exit 2; }
-here=$(cd "$(dirname "$0")" && pwd)
-script="$here/$1.sh"
-[ -x "$script" ] || { echo "with-webdav: no such server: $1" >&2; exit 2; }
+[ $# -ge 2 ] || usage
+with_server "$1" "${PORT:-9300}"
 shift
-
-dir=$(mktemp -d)
-# A server that gives up its rights reaches its files too.
-chmod 755 "$dir"
-finish() {
-    local rc=$?
-    "$script" stop "$dir" || rc=1
-    rm -rf "$dir"
-    exit $rc
-}
-trap finish EXIT
-settings=$("$script" start "$dir" "${PORT:-9300}")
-set -a
-eval "$settings"
-LONGSHORE_WEBDAV_SCRIPT="$script"
-LONGSHORE_WEBDAV_DIR="$dir"
-set +a
+export LONGSHORE_WEBDAV_SCRIPT="$SERVER_SCRIPT" LONGSHORE_WEBDAV_DIR="$SERVER_DIR"
 "$@"
