@@ -1,8 +1,11 @@
 //! `list`: one `PROPFIND` of depth 1.
 
-use longshore_core::{Folder, Listing, ObjectKey, Reply, Result, ServerTime};
+use std::time::Duration;
 
-use crate::client::Ask;
+use longshore_core::{Error, ErrorKind, Folder, Listing, ObjectKey, Reply, Result, ServerTime};
+use tokio::time::sleep;
+
+use crate::client::{Answer, Ask};
 use crate::multistatus::{Member, PROPFIND, members};
 use crate::place::{Place, is_temporary};
 use crate::storage::Inner;
@@ -10,6 +13,9 @@ use crate::upload::Upload;
 
 /// The most bytes of a listing: a folder of ours has a few hundred members, of a few hundred bytes each.
 const LARGEST: usize = 64 * 1024 * 1024;
+/// How often a listing is asked for that fails because a member went while the server looked at it, as a temporary does.
+const TRIES: u32 = 5;
+const FIRST_PAUSE: Duration = Duration::from_millis(30);
 
 impl Inner {
     pub(crate) async fn list(&self, folder: &Folder, after: Option<&str>) -> Result<Reply<Listing>> {
@@ -29,30 +35,66 @@ impl Inner {
 
     /// What lies in a collection; nothing, if it is not there.
     pub(crate) async fn members(&self, place: &Place) -> Result<Reply<Vec<Member>>> {
+        let mut tried = 0;
+        loop {
+            let answer = self.propfind(place, "1").await?;
+            let time: Option<ServerTime> = answer.time;
+            let failed = match answer.status {
+                207 => {
+                    let all = members(&answer.bytes(LARGEST).await?)?;
+                    return Ok(Reply { value: below(all, &self.client.base.path(place)), time });
+                }
+                404 | 410 if place.is_root() => return Err(answer.error()),
+                404 | 409 | 410 => {
+                    answer.finish().await;
+                    if !self.is_collection(place).await? {
+                        self.client.check_root().await?;
+                        return Ok(Reply { value: Vec::new(), time });
+                    }
+                    Error::new(ErrorKind::Unavailable, "the server lists no folder while others write in it")
+                }
+                500 => {
+                    let error = answer.error();
+                    answer.finish().await;
+                    error
+                }
+                _ => return Err(answer.error()),
+            };
+            tried += 1;
+            if tried == TRIES {
+                return Err(failed);
+            }
+            sleep(FIRST_PAUSE * (1 << tried)).await;
+        }
+    }
+
+    /// Whether the collection itself is there: "not found" of a listing may be said of one of its members.
+    async fn is_collection(&self, place: &Place) -> Result<bool> {
+        let answer = self.propfind(place, "0").await?;
+        match answer.status {
+            207 => {
+                answer.finish().await;
+                Ok(true)
+            }
+            404 | 409 | 410 => {
+                answer.finish().await;
+                Ok(false)
+            }
+            _ => Err(answer.error()),
+        }
+    }
+
+    async fn propfind(&self, place: &Place, depth: &str) -> Result<Answer> {
         let ask = Ask::new("PROPFIND", self.client.collection(place))
-            .with("depth", "1")
+            .with("depth", depth)
             .with("content-type", "application/xml; charset=utf-8")
             .with_upload(Upload::Bytes(PROPFIND.into()));
-        let awaited = self.client.root.awaited();
+        let _awaited = self.client.root.awaited();
         let answer = self.client.send(ask).await?;
         if answer.status == 207 {
             self.client.root.seen();
         }
-        drop(awaited);
-        let time: Option<ServerTime> = answer.time;
-        match answer.status {
-            207 => {
-                let all = members(&answer.bytes(LARGEST).await?)?;
-                Ok(Reply { value: below(all, &self.client.base.path(place)), time })
-            }
-            404 | 410 if place.is_root() => Err(answer.error()),
-            404 | 409 | 410 => {
-                answer.finish().await;
-                self.client.check_root().await?;
-                Ok(Reply { value: Vec::new(), time })
-            }
-            _ => Err(answer.error()),
-        }
+        Ok(answer)
     }
 }
 

@@ -171,7 +171,7 @@ async fn a_missing_root_is_no_empty_store() {
     let error = folder(&server).get(&record(), ByteRange::ALL).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Missing);
     assert_eq!(asked(&server)[1], "PROPFIND /dav/my%20notes/");
-    let server = script([done(404), done(404)]);
+    let server = script([done(404), done(404), done(404)]);
     assert_eq!(folder(&server).list(&Folder::new("log").unwrap(), None).await.unwrap_err().kind(), ErrorKind::Missing);
 }
 
@@ -287,6 +287,30 @@ async fn listings_come_in_every_form() {
     }
     let cut = Answer::Close(raw(207, "Content-Length: 900\r\n", "<d:multistatus xmlns:d=\"DAV:\">"));
     assert_eq!(names(cut).await.unwrap_err().kind(), ErrorKind::Unavailable);
+}
+
+/// Seen of sabre (404) and of WsgiDAV (500): they look at each member after they have read the names.
+#[tokio::test]
+async fn a_listing_that_fails_because_a_member_went_is_asked_for_again() {
+    let base = "/dav/my%20notes/log/";
+    let whole = || listing(&[base, "/dav/my%20notes/log/1"]);
+    let there = || listing(&[base]);
+    for answers in [vec![done(404), there(), whole()], vec![done(500), done(500), whole()]] {
+        let server = script(answers);
+        let names = folder(&server).list(&Folder::new("log").unwrap(), None).await.unwrap().value.names;
+        assert_eq!(names, ["1"]);
+        assert_eq!(asked(&server), ["PROPFIND /dav/my%20notes/log/"; 3]);
+    }
+    let never = (0..5).flat_map(|_| [done(404), there()]);
+    for answers in [never.collect(), (0..5).map(|_| done(500)).collect::<Vec<_>>()] {
+        let server = script(answers);
+        let error = folder(&server).list(&Folder::new("log").unwrap(), None).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable);
+        is_clear(&error);
+    }
+    let server = script([done(404), done(404), there()]);
+    let reply = folder(&server).list(&Folder::new("log").unwrap(), None).await.unwrap();
+    assert_eq!(reply.value.names, [""; 0], "a folder that is not there is empty");
 }
 
 #[tokio::test]
