@@ -154,6 +154,10 @@ impl Storage for DeadlyStorage {
         self.inner.capabilities()
     }
 
+    fn adopt(&self, method: &str) -> bool {
+        self.inner.adopt(method)
+    }
+
     async fn create(&self, key: &ObjectKey, bytes: Bytes) -> Result<Reply<Created>> {
         self.call("create", key, self.inner.create(key, bytes)).await
     }

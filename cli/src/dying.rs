@@ -114,6 +114,10 @@ impl Storage for DyingStorage {
         self.inner.capabilities()
     }
 
+    fn adopt(&self, method: &str) -> bool {
+        self.inner.adopt(method)
+    }
+
     async fn create(&self, key: &ObjectKey, bytes: Bytes) -> Result<Reply<Created>> {
         self.call("create", key, self.inner.create(key, bytes)).await
     }

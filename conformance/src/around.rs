@@ -32,6 +32,10 @@ impl<A: Around> Storage for Wrapped<dyn Storage, A> {
         self.inner.capabilities()
     }
 
+    fn adopt(&self, method: &str) -> bool {
+        self.inner.adopt(method)
+    }
+
     async fn create(&self, key: &ObjectKey, bytes: Bytes) -> Result<Reply<Created>> {
         self.around.call(self.inner.create(key, bytes)).await
     }

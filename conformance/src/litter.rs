@@ -1,7 +1,10 @@
 //! Removing what was written in a scratch place, and seeing that nothing stays.
 
+use std::time::Duration;
+
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use longshore_core::{Error, ErrorKind, Folder, ObjectKey, Runtime as _, Storage, TokioRuntime};
+use tokio::time::sleep;
 
 use crate::verdict::Failure;
 
@@ -9,6 +12,9 @@ use crate::verdict::Failure;
 const PAGES: usize = 10_000;
 /// Calls at once of a store that bears as many: a case waits for its own cleaning up.
 pub(crate) const AT_ONCE: usize = 16;
+
+/// How long is waited for what still lands, before each further look.
+const LANDINGS: [Duration; 3] = [Duration::from_millis(20), Duration::from_millis(200), Duration::from_secs(1)];
 
 /// How long a scratch place counts as in use, in milliseconds: an hour.
 const IN_USE: u64 = 3_600_000;
@@ -128,11 +134,19 @@ pub async fn remove_all(storage: &dyn Storage) -> Result<(), Error> {
     removed.map_err(|failure| Error::new(ErrorKind::Unavailable, failure.seen().to_owned()).with_operation("delete"))
 }
 
-/// Removes everything in a folder, with so many calls at once. What cannot be removed is a failure.
+/// Removes everything in a folder, with so many calls at once. What cannot be removed is a failure: that of a call that was
+/// dropped may still land, and is removed later.
 pub(crate) async fn clean(storage: &dyn Storage, folder: &Folder, at_once: usize) -> Result<(), Failure> {
-    let there = objects_by(storage, folder, at_once).await?;
-    let deletes = there.iter().map(|key| storage.delete(key)).collect::<Vec<_>>();
-    stream::iter(deletes).buffer_unordered(at_once).try_collect::<Vec<_>>().await?;
-    let left = objects_by(storage, folder, at_once).await?;
-    if left.is_empty() { Ok(()) } else { Err(Failure::new(format!("{} objects cannot be removed", left.len()))) }
+    let mut there = objects_by(storage, folder, at_once).await?;
+    let mut pauses = LANDINGS.iter();
+    loop {
+        let deletes = there.iter().map(|key| storage.delete(key)).collect::<Vec<_>>();
+        stream::iter(deletes).buffer_unordered(at_once).try_collect::<Vec<_>>().await?;
+        there = objects_by(storage, folder, at_once).await?;
+        match pauses.next() {
+            _ if there.is_empty() => return Ok(()),
+            Some(pause) => sleep(*pause).await,
+            None => return Err(Failure::new(format!("{} objects cannot be removed", there.len()))),
+        }
+    }
 }

@@ -31,6 +31,10 @@ impl Storage for Prefixed {
         self.inner.capabilities()
     }
 
+    fn adopt(&self, method: &str) -> bool {
+        self.inner.adopt(method)
+    }
+
     async fn create(&self, key: &ObjectKey, bytes: Bytes) -> Result<Reply<Created>> {
         self.inner.create(&self.key(key)?, bytes).await
     }

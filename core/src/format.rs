@@ -15,7 +15,7 @@ pub(crate) use layout::Layout;
 pub use record::{
     EntryHeader, FormatHeader, LeaseHeader, LeaseKind, Mark, MetadataHeader, SegmentRef, SnapshotClient, SnapshotHeader,
 };
-pub(crate) use record::{decode_entry, decode_record, encode_entry, encode_record};
+pub(crate) use record::{decode_entry, decode_known, decode_record, encode_entry, encode_record};
 
 /// The version of the format that this library writes, and the newest it reads.
 pub const FORMAT_VERSION: u16 = 1;

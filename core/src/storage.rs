@@ -139,11 +139,23 @@ pub struct Capabilities {
     pub max_object: u64,
     /// How many requests may be under way at once, 1 or more.
     pub parallelism: usize,
+    /// The name of the method by which `create` works now, if it is not the adapter's usual one: a store made by it requires it of all
+    /// its clients, for good, since two methods need not exclude each other.
+    pub method: Option<&'static str>,
+    /// The method to [adopt](Storage::adopt) for a new store if the present one does not pass the probe; most adapters have none.
+    pub fallback: Option<&'static str>,
 }
 
 impl Default for Capabilities {
     fn default() -> Self {
-        Self { atomic_create: true, read_time: false, max_object: u64::MAX, parallelism: 8 }
+        Self {
+            atomic_create: true,
+            read_time: false,
+            max_object: u64::MAX,
+            parallelism: 8,
+            method: None,
+            fallback: None,
+        }
     }
 }
 
@@ -169,6 +181,12 @@ impl Capabilities {
     /// Sets how many requests may be under way at once.
     pub fn with_parallelism(mut self, requests: usize) -> Self {
         self.parallelism = requests.max(1);
+        self
+    }
+
+    /// Names the method by which `create` works, and the one to try where it fails the probe.
+    pub fn with_methods(mut self, method: Option<&'static str>, fallback: Option<&'static str>) -> Self {
+        (self.method, self.fallback) = (method, fallback);
         self
     }
 }
@@ -238,6 +256,14 @@ pub trait Storage: fmt::Debug + Send + Sync {
     /// - **An error leaves** the object whole, or nothing of it.
     /// - **Idempotency**: free to repeat. Its name is never used again.
     async fn delete(&self, key: &ObjectKey) -> Result<Reply<()>>;
+
+    /// Creates by this method from now on, if the adapter knows it, and says whether it does. It does no I/O.
+    ///
+    /// A store's `format` may require one. Most adapters know one method only, and leave this as it is: then such a store is refused.
+    fn adopt(&self, method: &str) -> bool {
+        let _ = method;
+        false
+    }
 }
 
 const _: fn(&dyn Storage) = |_| {};
@@ -266,5 +292,9 @@ impl<S: Storage + ?Sized> Storage for std::sync::Arc<S> {
 
     async fn delete(&self, key: &ObjectKey) -> Result<Reply<()>> {
         (**self).delete(key).await
+    }
+
+    fn adopt(&self, method: &str) -> bool {
+        (**self).adopt(method)
     }
 }

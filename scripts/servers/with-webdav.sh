@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs a command with a throw-away WebDAV server on loopback, and stops the server afterwards.
 #
-#   with-webdav.sh SERVER COMMAND [ARGUMENT...]      SERVER: apache, nginx, lighttpd, sabre or wsgidav
+#   with-webdav.sh SERVER COMMAND [ARGUMENT...]      SERVER: apache, nginx, lighttpd, sabre, wsgidav or rclone
 #
 # The command finds WEBDAV_URL, WEBDAV_USER and WEBDAV_PASSWORD, and for tests that kill the server, or use its files:
 #   LONGSHORE_WEBDAV_SCRIPT, LONGSHORE_WEBDAV_DIR   the server's own script and folder; its files lie in DIR/data

@@ -4,6 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use longshore_core::{Capabilities, Result};
@@ -40,11 +41,19 @@ pub struct WebDavBuilder {
     http: HttpOptions,
     rate: Option<(u32, Duration)>,
     parallelism: usize,
+    moves_files: bool,
 }
 
 impl WebDavBuilder {
     pub(crate) fn new(address: String) -> Self {
-        Self { address, credentials: None, http: HttpOptions::default(), rate: None, parallelism: 8 }
+        Self {
+            address,
+            credentials: None,
+            http: HttpOptions::default(),
+            rate: None,
+            parallelism: 8,
+            moves_files: false,
+        }
     }
 
     /// Another folder, with all other settings as they are.
@@ -105,6 +114,16 @@ impl WebDavBuilder {
         self
     }
 
+    /// Creates names by moving files, where the usual method moves collections. A few servers show moved collections late or empty, such as
+    /// rclone with its cache on; some let several clients win with files.
+    ///
+    /// It need not be called: a store on a server where only this method passes the probe is made by it, and says so to all its
+    /// clients. A store that was made by the usual method is then refused.
+    pub fn with_moved_files(mut self) -> Self {
+        self.moves_files = true;
+        self
+    }
+
     /// Whether requests go to another machine without TLS.
     ///
     /// ```
@@ -145,7 +164,14 @@ impl WebDavBuilder {
             root: Root::default(),
         };
         let claims = Capabilities::default().with_read_time(true).with_parallelism(self.parallelism);
-        let inner = Inner { client: Arc::new(client), folders: Folders::default(), spares: Spares::default(), claims };
+        let inner = Inner {
+            client: Arc::new(client),
+            folders: Folders::default(),
+            spares: Spares::default(),
+            claims,
+            moves_files: AtomicBool::new(self.moves_files),
+            full: Folders::default(),
+        };
         Ok(WebDav { inner: Arc::new(inner) })
     }
 }

@@ -4,6 +4,10 @@
 //! `Overwrite: F`. A rename onto a collection that is not empty fails in the server's kernel, however the server checks. So at most
 //! one of any number of racing creators succeeds, and **what is read back under the name decides who**: servers tell losers 201,
 //! 207, 405, 409, 412, 423 and 500, and winners whatever their connection made of it.
+//!
+//! Some servers show a moved collection late or empty, those that keep files in a cache of their own. There a file is moved instead, into a
+//! collection that may be there already, with all the rest alike ([`Temporary`]). The probe of a new store chooses, and the store's `format`
+//! keeps it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +21,7 @@ use crate::client::{Answer, Ask};
 use crate::folders::Made;
 use crate::place::Place;
 use crate::storage::Inner;
+use crate::temporary::Temporary;
 use crate::upload::Upload;
 
 /// How often a published collection is looked at whose member is not shown yet.
@@ -48,7 +53,9 @@ enum Found {
 impl Inner {
     pub(crate) async fn create(self: &Arc<Self>, key: &ObjectKey, bytes: Bytes) -> Result<Reply<Created>> {
         let decided = self.decide(key, &bytes).await?;
-        self.make_ahead(&Place::from(key).parent().parent());
+        if !self.moves_files() {
+            self.make_ahead(&Place::from(key).parent().parent());
+        }
         Ok(decided)
     }
 
@@ -67,11 +74,15 @@ impl Inner {
 
     async fn decide(&self, key: &ObjectKey, bytes: &Bytes) -> Result<Reply<Created>> {
         let record = Place::from(key).parent();
-        let temporary =
-            self.filled(&record.parent(), bytes).await.map_err(|error| error.with_outcome(Outcome::NotApplied))?;
+        let temporary = if self.moves_files() {
+            self.filled_file(&record, bytes).await.map(Temporary::File)
+        } else {
+            self.filled(&record.parent(), bytes).await.map(Temporary::Collection)
+        };
+        let temporary = temporary.map_err(|error| error.with_outcome(Outcome::NotApplied))?;
         // From here on, a dropped future or a lost answer leaves the temporary as it is: the server may still be moving it, and a
         // collection that is emptied meanwhile would be published empty.
-        let mut told = self.publish(&temporary, &record).await?;
+        let mut told = self.publish(&temporary, key).await?;
         for look in 0..LOOKS {
             let (found, reply) = self.look(key, bytes).await?;
             match (found, &told) {
@@ -84,12 +95,12 @@ impl Inner {
                 (Found::Another, _) | (Found::Part, Told::Refused(_)) => {
                     // A request whose answer was lost may be on its way still.
                     if !matches!(told, Told::Lost(_)) {
-                        self.discard(&temporary).await;
+                        self.drop_temporary(&temporary).await;
                     }
                     return Ok(reply.map(|()| Created::Exists));
                 }
                 (Found::Nothing, Told::Refused(error)) if is_final(error) => {
-                    self.discard(&temporary).await;
+                    self.drop_temporary(&temporary).await;
                     let Told::Refused(error) = told else { break };
                     return Err(error.with_outcome(Outcome::NotApplied));
                 }
@@ -98,7 +109,7 @@ impl Inner {
             }
             if look == LOOKS / 2 && matches!(told, Told::Refused(_)) {
                 // Nothing is there, and the refusal may have been of a moment: two requests met.
-                told = self.publish(&temporary, &record).await?;
+                told = self.publish(&temporary, key).await?;
             }
         }
         Err(match told {
@@ -117,8 +128,9 @@ impl Inner {
         };
         match self.fill(&temporary, bytes).await {
             Ok(()) => Ok(temporary),
-            // One that was made long ago may have been taken for a leftover.
-            Err(error) if !fresh && error.kind() != ErrorKind::Denied => {
+            // One that was made long ago may have been taken for a leftover, and a kept-alive connection may break.
+            Err(error) if (!fresh && error.kind() != ErrorKind::Denied) || is_broken(&error) => {
+                self.discard(&temporary).await;
                 let temporary = self.temporary_in(parent).await?;
                 self.fill(&temporary, bytes).await.map(|()| temporary)
             }
@@ -130,8 +142,13 @@ impl Inner {
     }
 
     async fn fill(&self, temporary: &Place, bytes: &Bytes) -> Result<()> {
-        let file = self.client.file(&temporary.join(ObjectKey::DATA));
-        let answer = self.client.send(Ask::new("PUT", file).with_upload(Upload::Bytes(bytes.clone()))).await?;
+        self.send_small(&temporary.join(ObjectKey::DATA), bytes).await
+    }
+
+    pub(crate) async fn send_small(&self, file: &Place, bytes: &Bytes) -> Result<()> {
+        // Sent again to the same name, it could meet its own first try, cut and late.
+        let ask = Ask::new("PUT", self.client.file(file)).with_upload(Upload::Bytes(bytes.clone())).once();
+        let answer = self.client.send(ask).await?;
         if !answer.is_done() {
             return Err(answer.error());
         }
@@ -167,9 +184,9 @@ impl Inner {
         }
     }
 
-    async fn publish(&self, temporary: &Place, record: &Place) -> Result<Told> {
-        let ask = Ask::new("MOVE", self.client.collection(temporary))
-            .with("destination", self.client.collection(record))
+    async fn publish(&self, temporary: &Temporary, key: &ObjectKey) -> Result<Told> {
+        let ask = Ask::new("MOVE", temporary.address(&self.client))
+            .with("destination", temporary.destination(&self.client, key))
             .with("overwrite", "F")
             .once();
         let answer = match self.client.send(ask).await {
@@ -214,13 +231,13 @@ impl Inner {
     }
 
     /// Whose bytes are read back that are like mine, when the server refused me: mine, if my temporary is not there any more.
-    async fn was_moved(&self, temporary: &Place) -> Result<Created> {
-        let ask = Ask::new("GET", self.client.file(&temporary.join(ObjectKey::DATA)));
+    async fn was_moved(&self, temporary: &Temporary) -> Result<Created> {
+        let ask = Ask::new("GET", temporary.data(&self.client));
         let answer = self.client.send(ask).await.map_err(|error| error.with_outcome(Outcome::Unknown))?;
         let there = answer.status == 200;
         answer.finish().await;
         if there {
-            self.discard(temporary).await;
+            self.drop_temporary(temporary).await;
         }
         Ok(if there { Created::Exists } else { Created::Created })
     }
@@ -232,6 +249,11 @@ const LARGEST: usize = 64 * 1024 * 1024;
 /// Whether a refusal stays one however often it is asked: of who we are, or for want of room.
 fn is_final(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::Denied | ErrorKind::Full | ErrorKind::Invalid | ErrorKind::Unsupported)
+}
+
+/// Whether no answer came at all, from a server that may well be there.
+fn is_broken(error: &Error) -> bool {
+    error.kind() == ErrorKind::Unavailable && error.outcome() == Outcome::Unknown && !error.throttled()
 }
 
 fn unknown(what: &'static str) -> Error {

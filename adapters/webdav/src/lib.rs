@@ -53,6 +53,7 @@ mod root;
 mod spares;
 mod storage;
 mod sweep;
+mod temporary;
 mod throttle;
 mod upload;
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures::{StreamExt as _, TryStreamExt as _, future, stream};
 use longshore_core::{Error, ErrorKind, Folder, Listing, ObjectKey, Reply, Result, ServerTime};
 use tokio::time::sleep;
 
@@ -22,15 +23,30 @@ impl Inner {
         let place = Place::from(folder);
         let Reply { value, time } = self.members(&place).await?;
         self.sweep(&place, &value, time).await;
-        let mut names: Vec<String> = value
-            .iter()
-            .map(Member::name)
-            .filter(|name| ObjectKey::new(*name).is_ok() && after.is_none_or(|after| *name > after))
-            .map(str::to_owned)
-            .collect();
+        let is_ours = |name: &str| ObjectKey::new(name).is_ok() && after.is_none_or(|after| name > after);
+        let ours: Vec<Member> = value.into_iter().filter(|member| is_ours(member.name())).collect();
+        let mut names: Vec<String> = if self.moves_files() {
+            let full: Vec<_> = ours.into_iter().map(|member| self.if_full(&place, member)).collect();
+            stream::iter(full).buffered(self.claims.parallelism).try_filter_map(future::ok).try_collect().await?
+        } else {
+            ours.iter().map(|member| member.name().to_owned()).collect()
+        };
         names.sort_unstable();
         names.dedup();
         Ok(Reply { value: Listing { names, more: false }, time })
+    }
+
+    /// Its name, unless it is a collection with nothing in it: one whose creator was killed before it moved the file there.
+    async fn if_full(&self, folder: &Place, member: Member) -> Result<Option<String>> {
+        let place = folder.join(member.name());
+        if member.collection && !self.full.knows(&place) {
+            let within = self.members(&place).await?.value;
+            if !within.iter().any(|member| ObjectKey::new(member.name()).is_ok()) {
+                return Ok(None);
+            }
+            self.full.note(&place);
+        }
+        Ok(Some(member.name().to_owned()))
     }
 
     /// What lies in a collection; nothing, if it is not there.
@@ -69,7 +85,7 @@ impl Inner {
     }
 
     /// Whether the collection itself is there: "not found" of a listing may be said of one of its members.
-    async fn is_collection(&self, place: &Place) -> Result<bool> {
+    pub(crate) async fn is_collection(&self, place: &Place) -> Result<bool> {
         let answer = self.propfind(place, "0").await?;
         match answer.status {
             207 => {

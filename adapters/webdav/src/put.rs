@@ -32,7 +32,7 @@ impl Inner {
             let (streamed, failure) = Streamed::new(payload);
             (Upload::Stream(streamed), Some(failure))
         };
-        self.client.make_all(&self.folders, &folder).await.map_err(not_applied)?;
+        self.folder(&folder).await.map_err(not_applied)?;
         let temporary = folder.temporary()?;
         let litter = Litter::file(self, &temporary);
         let sent = self.send_up(&temporary, upload).await;

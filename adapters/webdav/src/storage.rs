@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -16,6 +17,7 @@ use crate::client::Client;
 use crate::folders::Folders;
 use crate::place::Place;
 use crate::spares::Spares;
+use crate::temporary::MOVES_FILES;
 
 /// A folder on a WebDAV server. Its clones share the connections.
 ///
@@ -30,6 +32,10 @@ pub(crate) struct Inner {
     pub(crate) folders: Folders,
     pub(crate) spares: Spares,
     pub(crate) claims: Capabilities,
+    /// Names are created by moving files, not collections.
+    pub(crate) moves_files: AtomicBool,
+    /// Collections that are known to hold something, where names are created so.
+    pub(crate) full: Folders,
 }
 
 impl WebDav {
@@ -85,6 +91,10 @@ impl fmt::Debug for WebDav {
 }
 
 impl Inner {
+    pub(crate) fn moves_files(&self) -> bool {
+        self.moves_files.load(Ordering::Acquire)
+    }
+
     fn named(&self, error: Error, operation: &'static str, place: &Place) -> Error {
         error.with_operation(operation).with_key(self.client.file(place))
     }
@@ -93,7 +103,20 @@ impl Inner {
 #[async_trait]
 impl Storage for WebDav {
     fn capabilities(&self) -> Capabilities {
-        self.inner.claims.clone()
+        let claims = self.inner.claims.clone();
+        if self.inner.moves_files() {
+            claims.with_methods(Some(MOVES_FILES), None)
+        } else {
+            claims.with_methods(None, Some(MOVES_FILES))
+        }
+    }
+
+    fn adopt(&self, method: &str) -> bool {
+        let known = method == MOVES_FILES;
+        if known {
+            self.inner.moves_files.store(true, Ordering::Release);
+        }
+        known
     }
 
     async fn create(&self, key: &ObjectKey, bytes: Bytes) -> Result<Reply<Created>> {

@@ -1,6 +1,7 @@
 //! A real server passes the suite: the one that `scripts/servers/with-webdav.sh` started.
 //!
-//! It is killed and started again where a case asks for that, and its connections are cut.
+//! It is killed and started again where a case asks for that, and its connections are cut. With `LONGSHORE_WEBDAV_MOVED_FILES` set, names are
+//! created by moving files, which is what a store on such a server would choose.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -73,7 +74,9 @@ impl Login {
     }
 
     fn open(&self, url: &str, password: &str, http: HttpOptions) -> Result<Arc<dyn Storage>> {
-        Ok(Arc::new(WebDav::builder(url).with_password(&self.user, password).with_http(http).build()?))
+        let builder = WebDav::builder(url).with_password(&self.user, password).with_http(http);
+        let moved = std::env::var_os("LONGSHORE_WEBDAV_MOVED_FILES").is_some();
+        Ok(Arc::new(if moved { builder.with_moved_files() } else { builder }.build()?))
     }
 }
 

@@ -43,6 +43,10 @@ impl Storage for FaultStorage {
         self.inner.capabilities()
     }
 
+    fn adopt(&self, method: &str) -> bool {
+        self.inner.adopt(method)
+    }
+
     async fn create(&self, key: &ObjectKey, bytes: Bytes) -> Result<Reply<Created>> {
         let fault = self.plan.begin("create", key.to_string()).await;
         let (inner, key) = (Arc::clone(&self.inner), key.clone());

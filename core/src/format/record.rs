@@ -29,7 +29,7 @@ pub struct FormatHeader {
     pub store: StoreId,
     /// How long at least an entry is kept after a snapshot covers it, in milliseconds.
     pub retention: u64,
-    /// Features a reader must know; this version knows none.
+    /// Features that a client must know: the method of its storage by which names are created, if it is not the usual one.
     #[serde(default)]
     pub requires: Vec<String>,
 }
@@ -168,10 +168,25 @@ pub(crate) fn encode_record(kind: Kind, header: &impl Serialize, body: &[u8]) ->
 ///
 /// The header names its own key: an object that was moved or swapped on the server is `Corrupt`.
 pub(crate) fn decode_record<T: DeserializeOwned>(kind: Kind, key: &ObjectKey, stored: &[u8]) -> Result<(T, Bytes)> {
-    read(kind, key, stored).map_err(|error| error.with_key(key))
+    decode_known(kind, key, stored, |_| false)
 }
 
-fn read<T: DeserializeOwned>(kind: Kind, key: &ObjectKey, stored: &[u8]) -> Result<(T, Bytes)> {
+/// As [`decode_record`], of an object that may require features which the caller knows.
+pub(crate) fn decode_known<T: DeserializeOwned>(
+    kind: Kind,
+    key: &ObjectKey,
+    stored: &[u8],
+    known: impl Fn(&str) -> bool,
+) -> Result<(T, Bytes)> {
+    read(kind, key, stored, known).map_err(|error| error.with_key(key))
+}
+
+fn read<T: DeserializeOwned>(
+    kind: Kind,
+    key: &ObjectKey,
+    stored: &[u8],
+    known: impl Fn(&str) -> bool,
+) -> Result<(T, Bytes)> {
     let frame = Frame::decode(stored)?;
     let common: Common = frame.header(kind)?;
     if common.key != key.as_str() {
@@ -179,9 +194,12 @@ fn read<T: DeserializeOwned>(kind: Kind, key: &ObjectKey, stored: &[u8]) -> Resu
             Error::new(ErrorKind::Corrupt, "this object belongs under another name").with_expected(key, common.key)
         );
     }
-    if let Some(feature) = common.requires.first() {
-        return Err(Error::new(ErrorKind::Unsupported, "it needs a feature of a newer version of longshore")
-            .with_expected("a known feature", feature));
+    if let Some(feature) = common.requires.iter().find(|feature| !known(feature)) {
+        return Err(Error::new(
+            ErrorKind::Unsupported,
+            "it needs a feature that this version, or this storage, does not have",
+        )
+        .with_expected("a known feature", feature));
     }
     Ok((frame.header(kind)?, frame.bodies().clone()))
 }

@@ -106,6 +106,7 @@ impl Server for StoredServer {
 
     #[instrument(level = "debug", skip_all)]
     async fn changes_write(&self, entry: &Prepared) -> Result<Reply<Written>> {
+        store::settle(&self.wire).await?;
         log::write(&self.wire, &self.layout, entry).await
     }
 
@@ -116,16 +117,19 @@ impl Server for StoredServer {
 
     #[instrument(level = "debug", skip_all)]
     async fn lock(&self, request: &LockRequest) -> Result<Locked> {
+        store::settle(&self.wire).await?;
         lease::lock(&self.wire, &self.layout, request).await
     }
 
     #[instrument(level = "debug", skip_all)]
     async fn renew(&self, lease: &Lease) -> Result<Lease> {
+        store::settle(&self.wire).await?;
         lease::renew(&self.wire, &self.layout, lease).await
     }
 
     #[instrument(level = "debug", skip_all)]
     async fn unlock(&self, lease: &Lease) -> Result<()> {
+        store::settle(&self.wire).await?;
         lease::unlock(&self.wire, &self.layout, lease).await
     }
 
@@ -141,6 +145,7 @@ impl Server for StoredServer {
         expected: Option<MetadataVersion>,
         bytes: Bytes,
     ) -> Result<MetadataVersion> {
+        store::settle(&self.wire).await?;
         meta::write(&self.wire, &self.layout, name, expected, bytes).await
     }
 

@@ -40,6 +40,10 @@ pub trait Bend: fmt::Debug + Send + Sync {
     async fn delete(&self, inner: &dyn Storage, key: &ObjectKey) -> Result<Reply<()>> {
         inner.delete(key).await
     }
+
+    fn adopt(&self, inner: &dyn Storage, method: &str) -> bool {
+        inner.adopt(method)
+    }
 }
 
 /// A storage behind a [`Bend`].
@@ -84,6 +88,10 @@ impl<S: Storage, B: Bend> Storage for Forward<S, B> {
     async fn delete(&self, key: &ObjectKey) -> Result<Reply<()>> {
         self.bend.before().await;
         self.bend.delete(&self.inner, key).await
+    }
+
+    fn adopt(&self, method: &str) -> bool {
+        self.bend.adopt(&self.inner, method)
     }
 }
 

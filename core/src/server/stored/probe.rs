@@ -3,9 +3,10 @@
 use bytes::Bytes;
 use futures::future::join_all;
 use futures::stream::{self, StreamExt};
+use tracing::debug;
 
 use super::wire::Wire;
-use crate::error::{Error, Outcome, Result};
+use crate::error::{Error, ErrorKind, Outcome, Result};
 use crate::format::{Layout, MAX_RECORD};
 use crate::runtime::new_nonce;
 use crate::storage::{Created, Flaw, ObjectKey};
@@ -18,6 +19,25 @@ const FEWEST: u8 = 2;
 const RACES: usize = 10;
 /// Bytes as some ways to a store change them.
 const FIRST: &[u8] = b"\x1f\x8b\r\n<html>\xff\0";
+
+/// Has the storage create by the first of its methods that passes. What the first was refused for is the reason to refuse all.
+pub(super) async fn choose(wire: &Wire) -> Result<()> {
+    let Err(mut refusal) = probe(wire).await else { return Ok(()) };
+    let Some(fallback) = wire.capabilities().fallback else { return Err(refusal) };
+    if refusal.outcome() == Outcome::Unknown {
+        // A connection may have broken: that says nothing of the method, which is for good.
+        refusal = match probe(wire).await {
+            Ok(()) => return Ok(()),
+            Err(error) => error,
+        };
+    }
+    let of_the_method = refusal.kind() == ErrorKind::Unsupported || refusal.outcome() == Outcome::Unknown;
+    if !of_the_method || !wire.adopt(fallback) {
+        return Err(refusal);
+    }
+    debug!(%refusal, fallback, "names are created by another method");
+    probe(wire).await.map_err(|_| refusal)
+}
 
 pub(super) async fn probe(wire: &Wire) -> Result<()> {
     if !wire.capabilities().atomic_create {

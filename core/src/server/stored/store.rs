@@ -6,7 +6,7 @@ use super::probe;
 use super::records;
 use super::wire::Wire;
 use crate::error::{Error, ErrorKind, Result};
-use crate::format::{FormatHeader, Kind, Layout, MAX_RECORD, decode_record, encode_record};
+use crate::format::{FormatHeader, Kind, Layout, MAX_RECORD, decode_known, encode_record};
 use crate::model::Hash;
 use crate::runtime::new_store_id;
 use crate::server::{StoreInfo, StoreOptions};
@@ -18,7 +18,16 @@ pub(super) async fn read(wire: &Wire) -> Result<Reply<Option<StoreInfo>>> {
     let Some(stored) = value else {
         return Ok(Reply { value: None, time });
     };
-    let (header, _): (FormatHeader, _) = decode_record(Kind::Format, &key, &stored)?;
+    let (header, _): (FormatHeader, _) = decode_known(Kind::Format, &key, &stored, |method| wire.adopt(method))?;
+    if let Some(method) = wire.capabilities().method.filter(|method| !header.requires.iter().any(|one| one == method)) {
+        return Err(Error::new(
+            ErrorKind::Unsupported,
+            "the store's objects are created by another method; open it without asking for one",
+        )
+        .with_key(&key)
+        .with_expected("the usual method", method));
+    }
+    wire.settled();
     let retention = Duration::from_millis(header.retention);
     Ok(Reply { value: Some(StoreInfo { id: header.store, retention, hash: Hash::of(&stored) }), time })
 }
@@ -36,8 +45,9 @@ pub(super) async fn initialize(wire: &Wire, options: &StoreOptions) -> Result<St
         return Err(damaged(&name));
     }
     if options.probe {
-        probe::probe(wire).await?;
+        probe::choose(wire).await?;
     }
+    wire.settled();
     create(wire, options).await?;
     read(wire).await?.value.ok_or_else(|| damaged("format"))
 }
@@ -48,10 +58,18 @@ async fn create(wire: &Wire, options: &StoreOptions) -> Result<()> {
         key: key.to_string(),
         store: new_store_id(wire.runtime())?,
         retention: u64::try_from(options.retention.as_millis()).unwrap_or(u64::MAX),
-        requires: Vec::new(),
+        requires: wire.capabilities().method.map(str::to_owned).into_iter().collect(),
     };
     let bytes = encode_record(Kind::Format, &header, &[])?;
     records::create(wire, &key, &bytes).await?;
+    Ok(())
+}
+
+/// Learns by which method this store's names are created, where the storage knows several: before anything is created.
+pub(super) async fn settle(wire: &Wire) -> Result<()> {
+    if !wire.is_settled() {
+        read(wire).await?;
+    }
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -31,12 +31,15 @@ pub(super) struct Wire {
     requests: AtomicU64,
     bytes_up: AtomicU64,
     bytes_down: AtomicU64,
+    /// The store was read, or made: the storage creates by its method.
+    settled: AtomicBool,
 }
 
 impl Wire {
     pub(super) fn new(storage: Arc<dyn Storage>, runtime: Arc<dyn Runtime>) -> Self {
         let zero = || AtomicU64::new(0);
-        Self { storage, runtime, requests: zero(), bytes_up: zero(), bytes_down: zero() }
+        let settled = AtomicBool::new(false);
+        Self { storage, runtime, requests: zero(), bytes_up: zero(), bytes_down: zero(), settled }
     }
 
     pub(super) fn runtime(&self) -> &dyn Runtime {
@@ -45,6 +48,20 @@ impl Wire {
 
     pub(super) fn capabilities(&self) -> Capabilities {
         self.storage.capabilities()
+    }
+
+    /// Has the storage create by this method from now on, if it knows it.
+    pub(super) fn adopt(&self, method: &str) -> bool {
+        self.storage.adopt(method)
+    }
+
+    pub(super) fn settled(&self) {
+        self.settled.store(true, Ordering::Release);
+    }
+
+    /// Whether there is no doubt about the method by which the storage creates.
+    pub(super) fn is_settled(&self) -> bool {
+        self.settled.load(Ordering::Acquire) || self.capabilities().fallback.is_none()
     }
 
     pub(super) fn traffic(&self) -> Traffic {
