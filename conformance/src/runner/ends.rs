@@ -26,7 +26,7 @@ impl Run {
         std::thread::Builder::new()
             .name(case.name.to_owned())
             .spawn(begin)
-            .map_err(|error| Failure::new(format!("no thread could be started: {error}")))?;
+            .map_err(|error| Failure::unjudged(format!("no thread could be started: {error}")))?;
         let slack = SLACK.min(grace);
         // Where even the clock of its runtime stands still, nothing will be cleaned.
         let Some(own) = hear(&told, deadline + slack) else { return Err(hangs(deadline)) };
@@ -47,11 +47,14 @@ fn go(case: &Case, context: &Context, deadline: Duration, grace: Duration, tell:
     on_its_own(within(limit, async move { clean(&context, killed.as_deref(), grace).await }), grace, tell);
 }
 
-/// What is wrong with a case's place, unless its own failure is the same.
+/// What is wrong with a case's place, unless its own failure is the same. It says nothing of the rule that the case guards.
 fn left(own: Ended, cleaned: Ended) -> Ended {
     match (&own, cleaned) {
         (Err(failure), Err(litter)) if failure.seen().contains(litter.seen()) => own,
-        (_, cleaned) => beside(own, cleaned.map_err(|litter| litter.within("what the case left cannot be removed"))),
+        (_, cleaned) => {
+            let told = |litter: Failure| litter.within("what the case left cannot be removed").without_rule();
+            beside(own, cleaned.map_err(told))
+        }
     }
 }
 

@@ -14,7 +14,7 @@ pub(super) type Ended = Result<(), Failure>;
 pub(super) fn on_its_own(work: impl Future<Output = Ended>, grace: Duration, tell: &Sender<Ended>) {
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return drop(tell.send(Err(Failure::new(format!("no runtime could be started: {error}"))))),
+        Err(error) => return drop(tell.send(Err(Failure::unjudged(format!("no runtime could be started: {error}"))))),
     };
     // Nobody listens any more after the deadline.
     drop(tell.send(runtime.block_on(work)));
@@ -27,7 +27,7 @@ pub(super) async fn within(limit: Duration, work: impl Future<Output = Ended> + 
     match tokio::time::timeout(limit, tokio::spawn(work)).await {
         Ok(Ok(ended)) => ended,
         Ok(Err(broken)) if broken.is_panic() => Err(Failure::panicked(broken.into_panic().as_ref())),
-        Ok(Err(_)) => Err(Failure::new("it was cancelled")),
+        Ok(Err(_)) => Err(Failure::unjudged("it was cancelled")),
         Err(_) => Err(hangs(limit)),
     }
 }
@@ -43,5 +43,5 @@ pub(super) fn hear(told: &Receiver<Ended>, limit: Duration) -> Option<Ended> {
 }
 
 pub(super) fn hangs(deadline: Duration) -> Failure {
-    Failure::silence(format!("hangs: it did not end within {deadline:?}"))
+    Failure::silence(format!("hangs: it did not end within {deadline:?}")).without_rule()
 }

@@ -50,8 +50,13 @@ pub(super) fn seen(harness: Harness, case: &Case) -> String {
 }
 
 pub(super) fn seen_in(run: &Run, case: &Case) -> String {
+    failed_in(run, case).1
+}
+
+/// The rule that a case says is broken, and what is seen of it.
+pub(super) fn failed_in(run: &Run, case: &Case) -> (Option<Rule>, String) {
     match run.case(case, 0) {
-        Verdict::Failed { seen, .. } => seen,
+        Verdict::Failed { rule, seen } => (rule, seen),
         other => panic!("{other:?}"),
     }
 }

@@ -26,8 +26,8 @@ mod tests {
     #[test]
     fn a_case_counts_from_the_version_it_names() {
         let new = case(|_| Box::pin(async { Ok(()) })).mandatory_from(1, 4);
-        let failed = || Verdict::Failed { rule: Rule::Storage(1), seen: "torn".to_owned() };
-        let warned = Verdict::Warned { rule: Rule::Storage(1), seen: "torn".to_owned() };
+        let failed = || Verdict::Failed { rule: Some(Rule::Storage(1)), seen: "torn".to_owned() };
+        let warned = Verdict::Warned { rule: Some(Rule::Storage(1)), seen: "torn".to_owned() };
         for before in [(0, 9), (1, 0), (1, 3)] {
             assert_eq!(weigh(&new, failed(), before), warned);
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use longshore_core::{Error, ErrorKind, MemoryStorage, Storage};
 
-use super::{Run, SHORT, STOPPED, case, impatient, memory, seen_in};
+use super::{Run, SHORT, STOPPED, case, failed_in, impatient, memory, seen_in};
 use crate::aside;
 use crate::case::{Case, Need};
 use crate::context::Context;
@@ -39,11 +39,12 @@ fn over_a_dead_store_no_case_is_run_until_it_answers() {
     let run = impatient(harness, SHORT);
     assert_eq!(run.case(&opening(), 0), Verdict::Passed);
     alive.store(false, SeqCst);
-    let first = seen_in(&run, &opening());
-    assert!(first.contains("nobody answers") && first.ends_with(STOPPED), "{first}");
+    let (rule, first) = failed_in(&run, &opening());
+    assert!(rule.is_none() && first.contains("nobody answers") && first.ends_with(STOPPED), "{rule:?}: {first}");
     let untouched = case(|_| panic!("it was run"));
     for _ in 0..5 {
-        assert_eq!(seen_in(&run, &untouched), "not run: the store stopped answering in storage::x::y");
+        let not_run = "not run: the store stopped answering in storage::x::y".to_owned();
+        assert_eq!(failed_in(&run, &untouched), (None, not_run));
     }
     alive.store(true, SeqCst);
     let patient = Run { patience: PATIENCE, ..run };

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use longshore_core::{MemoryStorage, Storage};
 
-use super::{SHORT, STOPPED, case, hanging, impatient, memory, seen, seen_in};
+use super::{SHORT, STOPPED, case, failed_in, hanging, impatient, memory, seen, seen_in};
+use crate::case::{Case, Rule};
 use crate::context::Context;
 use crate::harness::Harness;
 use crate::suite::Suite;
@@ -32,6 +33,36 @@ fn a_case_that_blocks_its_threads_fails_too() {
         })
     });
     assert!(seen(memory(), &blocks.deadline(SHORT)).starts_with("hangs"));
+}
+
+#[test]
+fn only_what_came_to_a_judgement_names_a_rule() {
+    let opens = || case(|cx| Box::pin(async move { cx.storage().await.map(drop) })).deadline(SHORT);
+    let hangs = case(|_| Box::pin(std::future::pending())).deadline(SHORT);
+    let panics = case(|_| panic!("no such luck"));
+    let panics_later = case(|_| Box::pin(async { panic!("no such luck") }));
+    let passes = case(|_| Box::pin(async { Ok(()) }));
+    let gone = || Harness::storage("gone", |_| async { panic!("no such luck") });
+    let unjudged: [(Harness, &str, &Case); 6] = [
+        (memory(), "hangs", &hangs),
+        (memory(), "panicked", &panics),
+        (memory(), "panicked", &panics_later),
+        (hanging(), "hangs", &opens()),
+        (gone(), "panicked", &opens()),
+        (hanging(), "what the case left", &passes),
+    ];
+    for (harness, begins, case) in unjudged {
+        let (rule, seen) = failed_in(&impatient(harness, SHORT), case);
+        assert!(rule.is_none() && seen.starts_with(begins), "{rule:?}: {seen}");
+    }
+    let breaks = case(|_| Box::pin(async { Err(Failure::new("two won")) }));
+    let breaks_another = case(|_| Box::pin(async { Err(Failure::new("lost").with_rule(Rule::Invariant(2))) }));
+    for (case, broken) in [(breaks, Rule::Storage(1)), (breaks_another, Rule::Invariant(2))] {
+        // Also where its place cannot be cleaned up, because the store stopped answering.
+        for harness in [memory(), hanging()] {
+            assert_eq!(failed_in(&impatient(harness, SHORT), &case).0, Some(broken));
+        }
+    }
 }
 
 /// Its writers go on when the case is over: by themselves, or as what hangs.
