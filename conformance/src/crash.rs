@@ -34,6 +34,9 @@ pub(crate) use race::{WON, body, prize};
 const VARIABLE: &str = "LONGSHORE_CONFORMANCE_CHILD";
 /// How a line of a child's output begins that is for its parent.
 const SAYS: &str = "longshore-child";
+/// What a child ends with that failed, and one that tells nothing of any rule.
+const FAILED: i32 = 3;
+const UNJUDGED: i32 = 4;
 /// After how long a child that hangs ends itself.
 const DEADLINE: Duration = Duration::from_secs(60);
 
@@ -180,12 +183,13 @@ pub(crate) async fn client(
 pub(crate) async fn run(order: Order) -> Result<Fate, Failure> {
     let (send, receive) = futures::channel::oneshot::channel();
     TokioRuntime.offload(Box::new(move || drop(send.send(spawn(&order)))));
-    let ended = receive.await.map_err(|_| Failure::new("nobody waited for the child"))?;
+    let ended = receive.await.map_err(|_| Failure::unjudged("nobody waited for the child"))?;
     ended.and_then(|output| fate(&output))
 }
 
 fn spawn(order: &Order) -> Result<Output, Failure> {
-    let failed = |what: &str, error: &dyn std::fmt::Display| Failure::new(format!("no child process: {what}: {error}"));
+    let failed =
+        |what: &str, error: &dyn std::fmt::Display| Failure::unjudged(format!("no child process: {what}: {error}"));
     let order = serde_json::to_string(order).map_err(|error| failed("its order", &error))?;
     let program = std::env::current_exe().map_err(|error| failed("this program's file", &error))?;
     let mut command = Command::new(program);
@@ -208,7 +212,8 @@ fn fate(output: &Output) -> Result<Fate, Failure> {
         _ => {
             let errors = String::from_utf8_lossy(&output.stderr);
             let why = format!("a child process ended with {} and said {words:?}; {}", output.status, errors.trim());
-            Err(Failure::new(why))
+            let told = Failure::new(why);
+            Err(if output.status.code() == Some(UNJUDGED) { told.without_rule() } else { told })
         }
     }
 }
@@ -220,13 +225,13 @@ pub(crate) fn act_if_child(harness: &Harness) {
     let acted = std::thread::scope(|scope| {
         let acting = std::thread::Builder::new().spawn_scoped(scope, || act(harness, &text));
         let acted = acting.map(std::thread::ScopedJoinHandle::join);
-        acted.unwrap_or_else(|error| Ok(Err(Failure::new(format!("no thread could be started: {error}")))))
+        acted.unwrap_or_else(|error| Ok(Err(Failure::unjudged(format!("no thread could be started: {error}")))))
     });
-    let code = match acted.unwrap_or_else(|_| Err(Failure::new("the child panicked"))) {
+    let code = match acted.unwrap_or_else(|_| Err(Failure::unjudged("the child panicked"))) {
         Ok(()) => 0,
         Err(failure) => {
             eprintln!("{failure}");
-            3
+            if failure.is_judged() { FAILED } else { UNJUDGED }
         }
     };
     std::process::exit(code)
@@ -239,11 +244,11 @@ fn act(harness: &Harness, text: &str) -> Result<(), Failure> {
         .worker_threads(2)
         .enable_all()
         .build()
-        .map_err(|error| Failure::new(format!("no runtime could be started: {error}")))?;
+        .map_err(|error| Failure::unjudged(format!("no runtime could be started: {error}")))?;
     runtime.block_on(async {
         tokio::time::timeout(DEADLINE, work(&order, &order.context(harness)?))
             .await
-            .map_err(|_| Failure::new("the child hangs"))?
+            .map_err(|_| Failure::unjudged("the child hangs"))?
     })
 }
 

@@ -39,18 +39,18 @@ impl Health {
             }
             (stopped.skipped, stopped.asked_at) = (0, stopped.asked_at * 2);
         }
-        Err(Failure::new(format!("not run: the store stopped answering in {}", stopped.case)))
+        Err(Failure::unjudged(format!("not run: the store stopped answering in {}", stopped.case)))
     }
 
     /// The failure of a case that got no answer, and whether that is the store's doing.
     pub(crate) fn judge(&self, case: &'static str, failure: Failure, answers: impl FnOnce() -> bool) -> Failure {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match &*state {
-            Some(stopped) => failure.and(&format!("the store stopped answering in {}", stopped.case)),
+            Some(stopped) => failure.stopped(&format!("the store stopped answering in {}", stopped.case)),
             None if answers() => failure,
             None => {
                 *state = Some(Stopped { case, skipped: 0, asked_at: ASKED_AGAIN });
-                failure.and("the store stopped answering: asked once more, it gave no answer either")
+                failure.stopped("the store stopped answering: asked once more, it gave no answer either")
             }
         }
     }

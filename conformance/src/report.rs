@@ -7,16 +7,16 @@ use serde_json::{Value, json};
 
 use crate::case::{Group, Size};
 use crate::suite::CaseReport;
-use crate::verdict::Verdict;
+use crate::verdict::{Verdict, breaks};
 
 /// How many cases of a group passed, failed, warned and were ignored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     /// The rule was kept.
     pub passed: usize,
-    /// The rule was broken.
+    /// A rule was broken, or none could be judged.
     pub failed: usize,
-    /// The rule was broken, by a case too new to count.
+    /// As `failed`, by a case too new to count.
     pub warned: usize,
     /// Not run.
     pub ignored: usize,
@@ -73,10 +73,10 @@ fn detail(text: &mut String, name: &str, verdict: &Verdict) {
         Verdict::Passed => {}
         Verdict::Ignored(why) => line(text, format_args!("\n{name}: ignored, {}", one_line(why))),
         Verdict::Warned { rule, seen } => {
-            line(text, format_args!("\n{name}: warns, it breaks {rule}; seen: {}", one_line(seen)));
+            line(text, format_args!("\n{name}: warns, {}; seen: {}", breaks(*rule), one_line(seen)));
         }
         Verdict::Failed { rule, seen } => {
-            line(text, format_args!("\n{name}: FAILED, it breaks {rule}; seen: {}", one_line(seen)));
+            line(text, format_args!("\n{name}: FAILED, {}; seen: {}", breaks(*rule), one_line(seen)));
         }
     }
 }
@@ -86,7 +86,8 @@ fn line(text: &mut String, line: std::fmt::Arguments<'_>) {
     let _ = writeln!(text, "{line}");
 }
 
-/// Everything, for a program. `replay` gives the command that runs a case again, for each that failed or warned.
+/// Everything, for a program. `replay` gives the command that runs a case again, for each that failed or warned. Of those, `rule` is
+/// the one that was broken, or null where none is judged; of all others it is the one that the case guards.
 ///
 /// ```
 /// use longshore_conformance::{Size, report};
@@ -125,7 +126,7 @@ fn case_json(report: &CaseReport, replay: impl Fn(&CaseReport) -> String) -> Val
         Verdict::Passed => {}
         Verdict::Ignored(why) => value["why"] = why.as_str().into(),
         Verdict::Warned { rule, seen } | Verdict::Failed { rule, seen } => {
-            value["rule"] = rule.to_string().into();
+            value["rule"] = rule.map(|rule| rule.to_string()).into();
             value["seen"] = seen.as_str().into();
             value["replay"] = replay(report).into();
         }
@@ -168,11 +169,11 @@ fn junit_case(text: &mut String, report: &CaseReport, replay: impl Fn(&CaseRepor
         Verdict::Passed => line(text, format_args!("{head}/>")),
         Verdict::Ignored(why) => line(text, format_args!("{head}><skipped message=\"{}\"/></testcase>", xml(why))),
         Verdict::Warned { rule, seen } => {
-            let seen = xml(&format!("warning: breaks {rule}; seen: {seen}\nreplay: {}", replay(report)));
+            let seen = xml(&format!("warning: {}; seen: {seen}\nreplay: {}", breaks(*rule), replay(report)));
             line(text, format_args!("{head}><system-out>{seen}</system-out></testcase>"));
         }
         Verdict::Failed { rule, seen } => {
-            let (rule, seen) = (xml(&format!("breaks {rule}")), xml(&format!("{seen}\nreplay: {}", replay(report))));
+            let (rule, seen) = (xml(&breaks(*rule)), xml(&format!("{seen}\nreplay: {}", replay(report))));
             line(text, format_args!("{head}><failure message=\"{rule}\">{seen}</failure></testcase>"));
         }
     }
@@ -216,7 +217,7 @@ mod tests {
         let report = |verdict| CaseReport { case: case.clone(), verdict, took: Duration::from_millis(5), seed: 1 };
         vec![
             report(Verdict::Passed),
-            report(Verdict::Failed { rule: Rule::Storage(3), seen: "<two>\u{1b}[2J\nwon".into() }),
+            report(Verdict::Failed { rule: Some(Rule::Storage(3)), seen: "<two>\u{1b}[2J\nwon".into() }),
             report(Verdict::Ignored("no | root".into())),
         ]
     }
@@ -230,8 +231,32 @@ mod tests {
         let table = table("a|b", &reports());
         assert!(table.starts_with("| a\\|b | passed |"), "{table}");
         assert!(table.contains("| storage | 1 | 1 | 0 | 1 |"), "{table}");
-        assert!(table.contains("storage::x::y: FAILED, it breaks rule 3 of Storage"), "{table}");
+        assert!(table.contains("storage::x::y: FAILED, breaks rule 3 of Storage"), "{table}");
         assert!(!table.contains('\u{1b}'), "{table}");
+    }
+
+    #[test]
+    fn where_no_rule_is_judged_none_is_named() {
+        let [_, broken, _] = reports().try_into().unwrap();
+        let hangs = |verdict| CaseReport { verdict, ..broken.clone() };
+        let seen = || "hangs: it did not end within 120s".to_owned();
+        let failed = hangs(Verdict::Failed { rule: None, seen: seen() });
+        let warned = hangs(Verdict::Warned { rule: None, seen: seen() });
+        for (report, before) in [(&failed, "FAILED, "), (&warned, "warns, ")] {
+            let reports = [report.clone(), broken.clone()];
+            let unjudged = table("x", &reports[..1]);
+            assert!(
+                unjudged.contains(&format!("storage::x::y: {before}no rule is judged; seen: hangs: ")),
+                "{unjudged}"
+            );
+            assert_eq!(table("x", &reports).matches("breaks rule 3 of Storage").count(), 1);
+            let xml = junit("x", &reports, again);
+            let said = (xml.matches("no rule is judged").count(), xml.matches("breaks rule 3 of Storage").count());
+            assert_eq!(said, (1, 1), "{xml}");
+            let value = json("x", Size::Ci, 7, &reports, again);
+            assert!(value["cases"][0].as_object().unwrap()["rule"].is_null(), "{value}");
+            assert_eq!(value["cases"][1]["rule"], Rule::Storage(3).to_string());
+        }
     }
 
     #[test]
@@ -261,7 +286,7 @@ mod tests {
     #[test]
     fn no_text_breaks_the_xml() {
         let case = Case::new("storage::x::y", Group::Storage, Rule::Storage(3), |_| Box::pin(async { Ok(()) }));
-        let (rule, seen) = (Rule::Storage(3), hostile());
+        let (rule, seen) = (Some(Rule::Storage(3)), hostile());
         let verdicts = [
             Verdict::Failed { rule, seen: seen.clone() },
             Verdict::Warned { rule, seen: seen.clone() },

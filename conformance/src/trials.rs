@@ -9,7 +9,7 @@ use crate::case::{Case, Group, Size};
 use crate::harness::{Harness, PARALLELISM};
 use crate::runner::Run;
 use crate::suite::{CaseReport, Suite, ignored_groups, report, unshown, why_unshown};
-use crate::verdict::Verdict;
+use crate::verdict::{Verdict, breaks};
 
 /// Runs the suite as a test program does: `cargo test --test conformance`, with the usual filters.
 ///
@@ -74,11 +74,12 @@ fn trial(run: Arc<Run>, reports: Reports, case: Case, at: usize) -> Trial {
             Verdict::Passed => Ok(Completion::Completed),
             Verdict::Ignored(why) => Ok(Completion::ignored_with(why)),
             Verdict::Warned { rule, seen } => {
-                eprintln!("warning: {name} fails from a later minor release on: it breaks {rule}; seen: {seen}");
+                eprintln!("warning: {name} fails from a later minor release on: {}; seen: {seen}", breaks(rule));
                 Ok(Completion::Completed)
             }
             Verdict::Failed { rule, seen } => Err(Failed::from(format!(
-                "breaks {rule}\nseen: {seen}\nreplay: {}",
+                "{}\nseen: {seen}\nreplay: {}",
+                breaks(rule),
                 replay(run.size, seed, name, variable("CARGO_PKG_NAME").as_deref(), &this_test()),
             ))),
         }

@@ -12,15 +12,33 @@ use crate::case::Rule;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Failure {
     seen: String,
-    rule: Option<Rule>,
+    breaks: Breaks,
     ignored: bool,
+    /// Whether no answer came: to what failed, and to that or to what failed beside it.
+    silent: bool,
     silence: bool,
+}
+
+/// What a failure says of rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Breaks {
+    /// The one that the case guards is broken.
+    OfTheCase,
+    /// Another one is.
+    Other(Rule),
+    /// Nothing: the case came to no judgement.
+    Unknown,
 }
 
 impl Failure {
     /// A broken rule, and what was seen of it.
     pub(crate) fn new(seen: impl Into<String>) -> Self {
-        Self { seen: seen.into(), rule: None, ignored: false, silence: false }
+        Self { seen: seen.into(), breaks: Breaks::OfTheCase, ignored: false, silent: false, silence: false }
+    }
+
+    /// A failure of the case itself, or of what runs it, from which nothing follows for any rule.
+    pub(crate) fn unjudged(seen: impl Into<String>) -> Self {
+        Self::new(seen).without_rule()
     }
 
     /// Not a failure after all: the case cannot be run here, and why.
@@ -30,7 +48,7 @@ impl Failure {
 
     /// No answer came: within a deadline, or because nobody can be reached.
     pub(crate) fn silence(seen: impl Into<String>) -> Self {
-        Self { silence: true, ..Self::new(seen) }
+        Self { silent: true, silence: true, ..Self::new(seen) }
     }
 
     /// A panic, with its message.
@@ -40,18 +58,30 @@ impl Failure {
             .map(String::as_str)
             .or_else(|| panic.downcast_ref::<&str>().copied())
             .unwrap_or("without a message");
-        Self::new(format!("panicked: {text}"))
+        Self::unjudged(format!("panicked: {text}"))
     }
 
     /// Names another rule than the case's own.
     pub(crate) fn with_rule(mut self, rule: Rule) -> Self {
-        self.rule = Some(rule);
+        self.breaks = Breaks::Other(rule);
+        self
+    }
+
+    /// Names none: nothing is known of any.
+    pub(crate) fn without_rule(mut self) -> Self {
+        self.breaks = Breaks::Unknown;
         self
     }
 
     /// What was seen.
     pub(crate) fn seen(&self) -> &str {
         &self.seen
+    }
+
+    /// Whether it tells of a rule.
+    #[cfg(feature = "crash")]
+    pub(crate) fn is_judged(&self) -> bool {
+        self.breaks != Breaks::Unknown
     }
 
     pub(crate) fn is_ignored(&self) -> bool {
@@ -67,6 +97,12 @@ impl Failure {
     pub(crate) fn beside(self, other: &Self) -> Self {
         let silence = self.silence || other.silence;
         Self { silence, ..self.and(&other.seen) }
+    }
+
+    /// Adds that the store stopped answering. If nothing else was seen, no rule is judged.
+    pub(crate) fn stopped(self, seen: &str) -> Self {
+        let told = self.and(seen);
+        if told.silent { told.without_rule() } else { told }
     }
 
     /// Adds what else was seen.
@@ -91,7 +127,12 @@ impl Failure {
         if self.ignored {
             return Verdict::Ignored(self.seen);
         }
-        Verdict::Failed { rule: self.rule.unwrap_or(rule), seen: self.seen }
+        let rule = match self.breaks {
+            Breaks::OfTheCase => Some(rule),
+            Breaks::Other(other) => Some(other),
+            Breaks::Unknown => None,
+        };
+        Verdict::Failed { rule, seen: self.seen }
     }
 }
 
@@ -117,8 +158,9 @@ impl From<Error> for Failure {
 /// ```
 /// use longshore_conformance::{Rule, Verdict};
 ///
-/// let failed = Verdict::Failed { rule: Rule::Storage(3), seen: "two of 16 racers won".into() };
+/// let failed = Verdict::Failed { rule: Some(Rule::Storage(3)), seen: "two of 16 racers won".into() };
 /// assert!(failed.is_failed());
+/// assert!(Verdict::Failed { rule: None, seen: "hangs: it did not end within 120s".into() }.is_failed());
 /// assert!(!Verdict::Ignored("the store lives in this process only".into()).is_failed());
 /// assert_eq!(failed.as_str(), "failed");
 /// ```
@@ -126,17 +168,18 @@ impl From<Error> for Failure {
 pub enum Verdict {
     /// The rule was kept.
     Passed,
-    /// The rule was broken.
+    /// A rule was broken, or the case came to no judgement.
     Failed {
-        /// Which one.
-        rule: Rule,
+        /// Which rule. None if nothing is known of any: the case hung, it panicked, it was not run because the store had stopped
+        /// answering, or its place could not be cleaned up.
+        rule: Option<Rule>,
         /// What was seen.
         seen: String,
     },
     /// As `Failed`, by a case that is too new to count.
     Warned {
-        /// Which rule.
-        rule: Rule,
+        /// Which rule; none as of `Failed`.
+        rule: Option<Rule>,
         /// What was seen.
         seen: String,
     },
@@ -159,6 +202,11 @@ impl Verdict {
             Self::Ignored(_) => "ignored",
         }
     }
+}
+
+/// What a failure says of a rule, in the words of every report.
+pub(crate) fn breaks(rule: Option<Rule>) -> String {
+    rule.map_or_else(|| "no rule is judged".to_owned(), |rule| format!("breaks {rule}"))
 }
 
 /// Goes on if the condition holds; else the case has failed, and the format says what was seen.

@@ -106,6 +106,16 @@ mistakes! {
     AttemptForgotten = "attempt-forgotten",
     /// After a lost reply nothing is read back: the same changes go to the next number.
     NextNumberOnDoubt = "next-number-on-doubt",
+    /// Uploads that are still under way when the last begins are not waited for: the entry names those that are done.
+    UploadNotAwaited = "upload-not-awaited",
+    /// A segment whose upload failed is named all the same.
+    FailedUploadNamed = "failed-upload-named",
+    /// A segment is sent although the storage takes none of its size.
+    OversizeSent = "oversize-sent",
+    /// A document that no object can hold keeps all others of its push back.
+    TooLargeStopsAll = "too-large-stops-all",
+    /// The row of a document that no object can hold is dropped with those that were committed.
+    TooLargeDropped = "too-large-dropped",
     /// Under a taken name lies another's record: it is not read back.
     ExistsIsForeign = "exists-is-foreign",
     /// Under a taken name lies our own record: it is not read back.

@@ -149,8 +149,9 @@ async fn writable(storage: &dyn Storage) -> Result<()> {
 fn closing(url: &str, size: Size, reports: &[CaseReport]) -> Vec<String> {
     let mut lines = Vec::new();
     for report in reports {
-        if let Verdict::Failed { seen, .. } = &report.verdict {
-            lines.push(format!("{}: {}", report.case.name(), one_line(seen)));
+        if let Verdict::Failed { rule, seen } = &report.verdict {
+            let unjudged = if rule.is_none() { "no rule is judged; " } else { "" };
+            lines.push(format!("{}: {unjudged}{}", report.case.name(), one_line(seen)));
             lines.push(format!("replay: {}", replay(url, size, report)));
         }
     }
@@ -203,7 +204,7 @@ mod tests {
     }
 
     fn failed(seen: &str) -> Verdict {
-        Verdict::Failed { rule: Rule::Storage(1), seen: seen.to_owned() }
+        Verdict::Failed { rule: Some(Rule::Storage(1)), seen: seen.to_owned() }
     }
 
     #[test]
@@ -228,6 +229,19 @@ mod tests {
                 "nothing was shown of crash: its case was ignored".to_owned(),
             ]
         );
+    }
+
+    /// What hung, panicked or was not run says nothing of a rule.
+    #[test]
+    fn what_is_printed_names_a_rule_only_where_one_was_judged() {
+        let unjudged = Verdict::Failed { rule: None, seen: "hangs: it did not end within 120s".to_owned() };
+        let reports = [report(Group::Storage, 0, unjudged), report(Group::Storage, 1, failed("two won"))];
+        let outcome = report::json("file:///s", Size::Ci, 7, &reports, |report| replay("file:///s", Size::Ci, report));
+        let rules: Vec<&Value> = outcome["cases"].as_array().unwrap().iter().map(|case| &case["rule"]).collect();
+        assert_eq!(rules, [&Value::Null, &Value::from(Rule::Storage(1).to_string())]);
+        let lines = closing("file:///s", Size::Ci, &reports);
+        assert!(lines[0].ends_with(": no rule is judged; hangs: it did not end within 120s"), "{}", lines[0]);
+        assert!(lines[2].ends_with(": two won"), "{}", lines[2]);
     }
 
     #[test]

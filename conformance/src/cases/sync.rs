@@ -17,6 +17,7 @@ mod objects;
 mod pairs;
 mod replaced;
 mod unseen;
+mod uploads;
 mod verdict;
 mod yielding;
 
@@ -33,6 +34,7 @@ pub(super) fn cases() -> Vec<Case> {
         conflicts::CASES,
         ids::CASES,
         bodies::CASES,
+        uploads::CASES,
         fleet::CASES,
         commits::CASES,
         copies::CASES,

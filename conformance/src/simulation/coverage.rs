@@ -65,6 +65,8 @@ impl Coverage {
         "push: refused",
         "push: a later write stayed behind",
         "push: several segments or one",
+        "push: several segments in one entry",
+        "push: what is too large waits alone",
         "attempt: found committed by a pull",
         "attempt: abandoned",
         "pull: several documents in one transaction",

@@ -6,6 +6,7 @@ use longshore_core::LockPolicy;
 
 use super::Options;
 use super::fault::{Fault, Planned};
+use super::large::LIMIT;
 use super::machine::Clocks;
 use super::mix;
 use crate::dice::Dice;
@@ -15,6 +16,8 @@ const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
 /// How many documents of a domain clients write: few, so that they meet.
 const DOCUMENTS: u64 = 6;
+/// Of a hundred histories, how many are over a storage that takes small objects only.
+const LIMITED: u64 = 15;
 
 #[derive(Clone, Debug)]
 pub(super) struct History {
@@ -23,6 +26,8 @@ pub(super) struct History {
     pub(super) timed: bool,
     /// The longest way of a request or a reply, in milliseconds.
     pub(super) latency: u64,
+    /// The most bytes of an object, if the storage takes small ones only.
+    pub(super) limit: Option<u64>,
     /// What the store's retention is, in milliseconds.
     pub(super) retention: u64,
     pub(super) clients: Vec<Client>,
@@ -51,11 +56,11 @@ pub(super) struct Step {
 #[derive(Clone, Debug)]
 pub(super) enum Deed {
     Write(Write),
-    /// Several documents at once; `large` ones do not fit into an entry.
+    /// Several documents at once.
     WriteMany {
         first: u64,
         count: u64,
-        large: bool,
+        bodies: Bodies,
     },
     Sync,
     /// The app takes the lease for a purpose of its own, and renews it, gives it back or forgets it after so long.
@@ -93,6 +98,16 @@ pub(super) enum What {
     Delete,
 }
 
+/// How large several documents are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Bodies {
+    Small,
+    /// They do not fit into an entry. Over a storage with a limit each needs an object of its own.
+    Large,
+    /// The same, and no object that the storage takes can hold the first.
+    OneTooLarge,
+}
+
 #[derive(Clone, Copy, Debug)]
 pub(super) enum End {
     GiveBack,
@@ -120,15 +135,17 @@ struct Mood {
     second_domain: bool,
     common: bool,
     large: bool,
+    limit: Option<u64>,
 }
 
 impl Mood {
-    fn draw(dice: &mut Dice) -> Self {
+    fn draw(dice: &mut Dice, limit: Option<u64>) -> Self {
         Self {
             hurry: [0, 50, 95][dice.index(3)],
             second_domain: dice.chance(20),
             common: dice.chance(30),
             large: dice.chance(8),
+            limit,
         }
     }
 }
@@ -138,11 +155,13 @@ impl History {
         let mut dice = Dice::new(mix(&[seed, 1]));
         let first = dice.between(options.clients.0 as u64, options.clients.1 as u64);
         let copies = u64::from(first < 6 && dice.chance(40));
-        let mood = Mood::draw(&mut dice);
+        let limit = Dice::new(mix(&[seed, 5])).chance(LIMITED).then_some(LIMIT);
+        let mood = Mood::draw(&mut dice, limit);
         let mut history = Self {
             seed,
             timed: dice.chance(60),
             latency: [0, 0, 30, 400][dice.index(4)],
+            limit,
             retention: if dice.chance(50) { 30 * DAY } else { 2 * HOUR },
             clients: Vec::new(),
         };
@@ -166,7 +185,7 @@ impl History {
     /// Gives it more: each device does something more, and as many faults are planned for that as were for all before.
     pub(super) fn go_on(&mut self, options: &Options) {
         let mut dice = Dice::new(mix(&[self.seed, 2, self.size() as u64]));
-        let mood = Mood::draw(&mut dice);
+        let mood = Mood::draw(&mut dice, self.limit);
         let from = self.clients.iter().map(|client| client.script.len()).max().unwrap_or(0);
         for client in &mut self.clients {
             let more = from + options.operations.div_ceil(5) - client.script.len();
@@ -194,7 +213,8 @@ impl History {
     /// It in words, a line for each step.
     pub(super) fn lines(&self) -> Vec<String> {
         let time = if self.timed { "replies carry the server's time" } else { "replies carry no time" };
-        let mut lines = vec![format!("requests take up to {} ms, {time}", self.latency * 2)];
+        let limit = self.limit.map_or_else(String::new, |limit| format!(", objects have at most {limit} bytes"));
+        let mut lines = vec![format!("requests take up to {} ms, {time}{limit}", self.latency * 2)];
         for (at, client) in self.clients.iter().enumerate().filter(|(_, client)| !client.script.is_empty()) {
             lines.push(format!("device {} (lease: {:?})", name(at), client.policy));
             lines.extend(client.script.iter().map(|step| format!("  {step}")));
@@ -253,7 +273,8 @@ impl Deed {
             0..400 => Self::Write(Write::draw(dice, mood)),
             400..430 => {
                 let large = mood.large && dice.chance(25);
-                Self::WriteMany { first: dice.below(DOCUMENTS), count: dice.between(2, 5), large }
+                let (first, count) = (dice.below(DOCUMENTS), dice.between(2, 5));
+                Self::WriteMany { first, count, bodies: Bodies::draw(dice, mood.limit.is_some(), large) }
             }
             430..860 => Self::Sync,
             860..890 => Self::Lease {
@@ -268,6 +289,16 @@ impl Deed {
             970..980 => Self::Restore,
             980..997 => Self::WrongStore(Wrong::draw(dice)),
             _ => Self::ServerClock(jump(dice)),
+        }
+    }
+}
+
+impl Bodies {
+    fn draw(dice: &mut Dice, limited: bool, large: bool) -> Self {
+        match (limited, large) {
+            (true, _) => [Self::Small, Self::Large, Self::Large, Self::OneTooLarge][dice.index(4)],
+            (false, true) => Self::Large,
+            (false, false) => Self::Small,
         }
     }
 }
@@ -339,8 +370,13 @@ impl fmt::Display for Deed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Write(write) => write.fmt(f),
-            Self::WriteMany { first, count, large } => {
-                write!(f, "write {count}{} documents at once, from {first} on", if *large { " large" } else { "" })
+            Self::WriteMany { first, count, bodies } => {
+                let (large, but) = match bodies {
+                    Bodies::Small => ("", ""),
+                    Bodies::Large => (" large", ""),
+                    Bodies::OneTooLarge => (" large", ", the first larger than any object"),
+                };
+                write!(f, "write {count}{large} documents at once, from {first} on{but}")
             }
             Self::Sync => f.write_str("sync"),
             Self::Lease { ttl, hold, end } => {

@@ -27,7 +27,7 @@ pub(super) struct Ledger {
 
 pub(super) struct Committed {
     pub(super) hash: Hash,
-    segments: Vec<SegmentRef>,
+    pub(super) segments: Vec<SegmentRef>,
     pub(super) changes: Vec<Change>,
 }
 

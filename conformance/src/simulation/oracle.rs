@@ -222,6 +222,8 @@ impl Inner {
             let seen = format!("a push counts as committed, and entry {} is another", sequence.get());
             return Err(Broken::new(Rule::Invariant(2), seen));
         }
+        let several = self.ledgers[side.1].entry(sequence.get()).is_some_and(|there| there.segments.len() > 1);
+        self.counters.count_if(several, "push: several segments in one entry");
         let committed: Vec<_> = {
             let shadow = self.shadow(side);
             shadow.rows.iter().filter(|(row, _)| rows.contains(**row)).map(|(row, w)| (*row, w.clone())).collect()

@@ -17,6 +17,7 @@ use longshore_core::{
 
 use super::coverage::Counters;
 use super::fault::{Fault, Kind, Planned};
+use super::history::History;
 use super::mix;
 use super::time::{Time, lock};
 use crate::dice::Dice;
@@ -49,6 +50,8 @@ pub(super) struct Shore {
     counters: Counters,
     timed: bool,
     latency: u64,
+    /// The most bytes of an object, if it takes small ones only.
+    limit: Option<u64>,
     state: Mutex<State>,
 }
 
@@ -86,7 +89,7 @@ impl Shore {
         under_test: impl FnOnce(MemoryStorage) -> Arc<dyn Storage>,
         time: &Time,
         counters: &Counters,
-        (timed, latency): (bool, u64),
+        history: &History,
         traced: bool,
     ) -> Arc<Self> {
         let memory = MemoryStorage::new();
@@ -96,8 +99,9 @@ impl Shore {
             memory,
             time: time.clone(),
             counters: counters.clone(),
-            timed,
-            latency,
+            timed: history.timed,
+            latency: history.latency,
+            limit: history.limit,
             state: Mutex::new(state),
         })
     }
@@ -169,6 +173,7 @@ impl Shore {
 
     /// The call takes effect, now.
     fn perform(&self, call: &Call, device: &'static str) -> Result<Reply<Answer>> {
+        self.check_size(call)?;
         let now = self.time.now();
         self.memory.set_time(self.timed.then(|| self.server_time(now)));
         let reply = self.deliver(call).now_or_never().unwrap_or_else(|| {
@@ -182,6 +187,18 @@ impl Shore {
             _ => {}
         }
         Ok(reply)
+    }
+
+    /// A storage says what it takes, and nobody may send more: no fault explains this error.
+    fn check_size(&self, call: &Call) -> Result<()> {
+        let (Call::Create(key, bytes) | Call::Put(key, bytes)) = call else { return Ok(()) };
+        match self.limit {
+            Some(limit) if bytes.len() as u64 > limit => {
+                let what = format!("an object of {} bytes was sent to a store that takes {limit}", bytes.len());
+                Err(Error::new(ErrorKind::Internal, what).with_key(key))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn born(&self, key: &ObjectKey, bytes: &Bytes, now: u64, device: &'static str) {
@@ -602,7 +619,9 @@ fn unexpected() -> Error {
 #[async_trait]
 impl Storage for Pier {
     fn capabilities(&self) -> Capabilities {
-        self.shore.storage.capabilities().with_read_time(self.shore.timed)
+        let capabilities = self.shore.storage.capabilities().with_read_time(self.shore.timed);
+        let limit = self.shore.limit.unwrap_or(capabilities.max_object);
+        capabilities.with_max_object(limit)
     }
 
     async fn create(&self, key: &ObjectKey, bytes: Bytes) -> Result<Reply<Created>> {

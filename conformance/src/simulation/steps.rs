@@ -6,7 +6,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
-use longshore_core::{Error, ErrorKind, LockRequest, Locked, MetadataName, Outcome, SyncReport};
+use longshore_core::{DocumentId, Error, ErrorKind, LockRequest, Locked, MetadataName, Outcome, SyncReport};
 
 use super::Broken;
 use super::coverage::STEP;
@@ -50,7 +50,7 @@ impl World<'_> {
         let side = (at, step.domain);
         match &step.deed {
             Deed::Write(write) => self.write(side, write),
-            Deed::WriteMany { first, count, large } => self.write_many(side, (*first, *count, *large))?,
+            Deed::WriteMany { first, count, bodies } => self.write_many(side, (*first, *count, *bodies))?,
             Deed::Sync => self.sync(side, step).await?,
             Deed::Lease { ttl, hold, end } => self.lease(side, step, (*ttl, *hold, *end)).await?,
             Deed::Metadata => self.count_up(side, step).await?,
@@ -135,7 +135,7 @@ impl World<'_> {
                 self.counters.count_if(pulled > 2, "pull: several entries at once");
                 self.synced(side, &report, &before)?;
             }
-            Ended::Done(Err(error)) => self.failed(side, &error)?,
+            Ended::Done(Err(error)) => self.failed(side, &error, &before)?,
         }
         self.check_replica(side);
         Ok(())
@@ -156,10 +156,16 @@ impl World<'_> {
         self.counters.count_if(report.races_lost > 1, "push: lost two races and more in one sync");
         self.counters.count_if(report.races_lost > 0 && report.pushed > 0, "push: rebased and committed");
         self.counters.count_if(report.cloned, "clone: noticed");
+        self.all_committed(side, before, &[])
+    }
+
+    /// Everything that was pending before, and is not in conflict, was committed; but for these.
+    fn all_committed(&self, side: Side, before: &Shadow, but: &[DocumentId]) -> Result<(), Broken> {
         let after = self.oracle.shadow(side);
         for (id, row) in before.pending() {
             let newest = after.newest(&id).filter(|(newest, _)| *newest == row);
-            if let Some((_, written)) = newest.filter(|_| !after.conflicts.contains_key(&id)) {
+            let waits = after.conflicts.contains_key(&id) || but.contains(&id);
+            if let Some((_, written)) = newest.filter(|_| !waits) {
                 let seen = format!("device {} has synced, and {} is still pending", name(side.0), written.words());
                 return Err(Broken::new(Rule::Invariant(2), seen));
             }
@@ -167,8 +173,27 @@ impl World<'_> {
         Ok(())
     }
 
-    fn failed(&self, side: Side, error: &Error) -> Result<(), Broken> {
+    /// A sync that ended well but for documents that no object can hold: those wait, and nothing waits with them. False if there
+    /// is none.
+    pub(super) fn left_out(&self, side: Side, error: &Error, before: &Shadow) -> Result<bool, Broken> {
+        // The app may have written them since, or made others by an answer.
+        let mut too_large = self.too_large(before);
+        too_large.extend(self.too_large(&self.oracle.shadow(side)));
+        let left = error.kind() == ErrorKind::Unsupported && error.operation() == Some("push");
+        if !left || too_large.is_empty() {
+            return Ok(false);
+        }
+        self.all_committed(side, before, &too_large)?;
+        let beside = before.pending().keys().any(|id| !too_large.contains(id));
+        self.counters.count_if(beside, "push: what is too large waits alone");
+        Ok(true)
+    }
+
+    fn failed(&self, side: Side, error: &Error, before: &Shadow) -> Result<(), Broken> {
         self.shore.note(|| format!("{} sync failed: {error}", name(side.0)));
+        if self.left_out(side, error, before)? {
+            return Ok(());
+        }
         match error.kind() {
             ErrorKind::Unavailable => {
                 self.counters.count("sync: interrupted");

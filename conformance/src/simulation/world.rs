@@ -6,21 +6,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use longshore_core::{
-    Change, Client, Conflict, Document, DocumentId, MemoryReplica, MemoryStorage, Replica, Revision, Runtime, Server,
-    Sighting, Storage, StoreOptions, StoredServer,
+    Action, Change, Client, Conflict, Document, DocumentId, MemoryReplica, MemoryStorage, Replica, Revision, RowNumber,
+    Runtime, Server, Sighting, Storage, StoreOptions, StoredServer,
 };
 
 use super::app::{App, Decider};
 use super::coverage::{Counters, Coverage};
-use super::history::{History, What, Write, name};
+use super::history::{Bodies, History, What, Write, name};
 use super::machine::{Clocks, Machine};
 use super::oracle::{Oracle, Side, domains};
-use super::shadow::Written;
+use super::shadow::{Shadow, Written};
 use super::shore::{Pier, Shore};
 use super::time::{Task, Time};
 use super::watched::Watched;
-use super::{Broken, heal, leases, metadata};
+use super::{Broken, heal, large, leases, metadata};
 use crate::case::Rule;
 
 type Wrap = Arc<dyn Fn(MemoryStorage) -> Arc<dyn Storage> + Send + Sync>;
@@ -101,7 +102,7 @@ pub(super) fn live(history: &History, setting: &Setting, traced: bool) -> Lived 
         Some(wrap) => wrap(memory),
         None => Arc::new(memory),
     };
-    let shore = Shore::new(under_test, &time, &counters, (history.timed, history.latency), traced);
+    let shore = Shore::new(under_test, &time, &counters, history, traced);
     let lived = catch_unwind(AssertUnwindSafe(|| {
         let world = World::new(history, setting, &time, &shore, &counters)?;
         world.run()
@@ -280,7 +281,7 @@ impl<'a> World<'a> {
     }
 
     /// Several documents in one transaction.
-    pub(super) fn write_many(&self, side: Side, (first, count, large): (u64, u64, bool)) -> Result<(), Broken> {
+    pub(super) fn write_many(&self, side: Side, (first, count, bodies): (u64, u64, Bodies)) -> Result<(), Broken> {
         let replica = self.replica(side);
         let mut all = Vec::new();
         for document in first..first + count {
@@ -289,8 +290,9 @@ impl<'a> World<'a> {
             let before: Option<Document> = super::ledger::now(replica.get(&id))?;
             let what = Write { document, what: What::Put };
             all.extend(self.app.write(number, &what, &id, before.as_ref()).map(|mut written| {
-                if large && self.app.edit.is_none() {
-                    written.action = longshore_core::Action::Put(super::large::body(number.1));
+                if let Some(body) = self.large(bodies, document == first, number.1).filter(|_| self.app.edit.is_none())
+                {
+                    written.action = Action::Put(body);
                 }
                 written
             }));
@@ -298,6 +300,36 @@ impl<'a> World<'a> {
         let changes = all.iter().map(change_of).collect::<Result<Vec<_>, _>>()?;
         super::ledger::now(replica.write(changes))?;
         self.oracle.wrote(side, &replica, all);
+        Ok(())
+    }
+
+    /// The body of one of several documents that are written at once; none if it is as small as any other.
+    fn large(&self, bodies: Bodies, first: bool, number: u64) -> Option<Bytes> {
+        match bodies {
+            Bodies::Small => None,
+            Bodies::OneTooLarge if first => Some(large::too_large(number)),
+            Bodies::Large | Bodies::OneTooLarge => Some(large::body(number, self.history.limit)),
+        }
+    }
+
+    /// The documents of this outbox whose newest write no object can hold that the storage takes.
+    pub(super) fn too_large(&self, shadow: &Shadow) -> Vec<DocumentId> {
+        let limit = self.history.limit.unwrap_or(u64::MAX);
+        let large =
+            |row: &RowNumber| shadow.rows.get(row).is_some_and(|written: &Written| written.action.len() as u64 > limit);
+        shadow.pending().into_iter().filter(|(_, row)| large(row)).map(|(id, _)| id).collect()
+    }
+
+    /// The app makes each of those smaller.
+    pub(super) fn make_smaller(&self, side: Side) -> Result<(), Broken> {
+        let replica = self.replica(side);
+        for id in self.too_large(&self.oracle.shadow(side)) {
+            let number = self.next_write();
+            let action = Action::Put(Bytes::from(format!("smaller {number}")));
+            let written = Written { id, action, revision: Some(format!("w{number}")) };
+            super::ledger::now(replica.queue(change_of(&written)?))?;
+            self.oracle.wrote(side, &replica, vec![written]);
+        }
         Ok(())
     }
 

@@ -11,7 +11,7 @@ pub(crate) enum Cell {
     Caught,
     /// It was not run.
     Ignored,
-    /// It failed, but not by what it looks for: it hung, it panicked, or only its place could not be cleaned.
+    /// It failed, but not by what it looks for: no rule was judged, or it would have failed without any fault too.
     Beside,
 }
 
@@ -24,18 +24,6 @@ pub(crate) struct Judged {
     pub(crate) seen: String,
 }
 
-/// How a failure begins that tells nothing about the rule of its case.
-const BESIDE: [&str; 9] = [
-    "hangs",
-    "not run",
-    "panicked",
-    "dropping the ",
-    "what the case left cannot be removed",
-    "it was cancelled",
-    "no thread could be started",
-    "no runtime could be started",
-    "no child process",
-];
 /// What a line begins with by which a child process tells its parent of a case.
 const SAYS: &str = "judged";
 
@@ -51,6 +39,9 @@ impl Judged {
         let (cell, seen) = match &report.verdict {
             Verdict::Passed => (Cell::Passed, ""),
             Verdict::Ignored(why) => (Cell::Ignored, why.as_str()),
+            Verdict::Failed { rule: None, seen } | Verdict::Warned { rule: None, seen } => {
+                (Cell::Beside, seen.as_str())
+            }
             Verdict::Failed { seen, .. } | Verdict::Warned { seen, .. } => {
                 (judge(report.case.name(), seen), seen.as_str())
             }
@@ -75,8 +66,7 @@ impl Judged {
 }
 
 fn judge(case: &str, seen: &str) -> Cell {
-    let beside = BESIDE.iter().any(|beside| seen.starts_with(beside));
-    if beside || !met_its_fault(case, seen) { Cell::Beside } else { Cell::Caught }
+    if met_its_fault(case, seen) { Cell::Caught } else { Cell::Beside }
 }
 
 /// A case about calls that fail goes through its story undisturbed first. Who fails there would fail without any fault, and shows

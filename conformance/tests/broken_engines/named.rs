@@ -97,6 +97,20 @@ pub(crate) fn named(mistake: Mistake) -> &'static [&'static str] {
         Mistake::DoubtfulReleaseDeletes => &["interruption::storage::giving_the_lease_back"],
         Mistake::SegmentHashUnchecked => &["server::segments::one_that_is_not_as_named_is_corrupt"],
         Mistake::ChecksumUnchecked => &["sync::unseen::a_changed_byte_is_noticed"],
+        _ => of_uploads(mistake),
+    }
+}
+
+/// Those of pushes that are more than an entry holds.
+fn of_uploads(mistake: Mistake) -> &'static [&'static str] {
+    match mistake {
+        Mistake::UploadNotAwaited => {
+            &["sync::uploads::one_that_fails_is_not_named", "sync::bodies::together_larger_than_a_segment"]
+        }
+        Mistake::FailedUploadNamed => &["sync::uploads::one_that_fails_is_not_named"],
+        Mistake::OversizeSent | Mistake::TooLargeStopsAll | Mistake::TooLargeDropped => {
+            &["sync::uploads::what_no_object_can_hold_waits_alone"]
+        }
         // One that is new here has no case yet: that fails.
         _ => &[],
     }

@@ -171,9 +171,12 @@ impl Session<'_> {
         let changes = changes.chain(end);
         let staged = self.client.server.put(self.tip()?.number(), changes.boxed()).await?;
         let Noted { mut rows, whole, .. } = noted.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if let Some(first) = staged.too_large.first().filter(|_| on(Mistake::TooLargeStopsAll)) {
+            return Err(Error::from(first.clone()).with_operation("push"));
+        }
         if !staged.too_large.is_empty() {
             let left = self.rows_of(&staged.too_large).await?;
-            rows.retain(|row| !left.contains(*row));
+            rows.retain(|row| !left.contains(*row) || on(Mistake::TooLargeDropped));
             self.too_large.clone_from(&staged.too_large);
         }
         let rows: RowSet = rows.into_iter().collect();

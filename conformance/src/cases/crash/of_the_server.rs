@@ -248,7 +248,7 @@ async fn sync(device: &Device) -> Result<(), Failure> {
 }
 
 fn hook(what: &str, error: &Error) -> Failure {
-    Failure::new(format!("the harness could not {what} the server: {error}"))
+    Failure::unjudged(format!("the harness could not {what} the server: {error}"))
 }
 
 async fn documents(device: &Device) -> Result<Documents, Failure> {

@@ -34,7 +34,9 @@ pub(super) struct Wire {
 pub(super) async fn proxy(cx: &Context) -> Result<Proxy, Failure> {
     let network = cx.harness.network.as_ref();
     let network = network.ok_or_else(|| Failure::ignored("the harness has no clients through a proxy"))?;
-    Proxy::start(network.server).await.map_err(|error| Failure::new(format!("the proxy cannot be started: {error}")))
+    Proxy::start(network.server)
+        .await
+        .map_err(|error| Failure::unjudged(format!("the proxy cannot be started: {error}")))
 }
 
 impl Wire {

@@ -194,7 +194,10 @@ impl Uploads<'_> {
         let (wire, place) = (self.wire, self.begun);
         self.begun += 1;
         let upload = async move {
-            wire.put(&segment.key, &segment.parts).await?;
+            let sent = wire.put(&segment.key, &segment.parts).await;
+            if !on(Mistake::FailedUploadNamed) {
+                sent?;
+            }
             Ok((place, segment.reference))
         };
         self.under_way.push(upload.boxed());
@@ -203,7 +206,9 @@ impl Uploads<'_> {
 
     /// Waits for all; they are in the order in which they began.
     async fn end(mut self) -> Result<Vec<SegmentRef>> {
-        while let Some(uploaded) = self.under_way.try_next().await? {
+        while !on(Mistake::UploadNotAwaited)
+            && let Some(uploaded) = self.under_way.try_next().await?
+        {
             self.done.push(uploaded);
         }
         self.done.sort_unstable_by_key(|(place, _)| *place);
@@ -214,7 +219,7 @@ impl Uploads<'_> {
 /// The segment, if the storage takes it. One that is too large holds one document only.
 fn fitting(segment: SealedSegment, limit: u64) -> Result<SealedSegment, Result<TooLarge>> {
     let size = segment.reference.length;
-    if size <= limit {
+    if size <= limit || on(Mistake::OversizeSent) {
         return Ok(segment);
     }
     let several = || Error::new(ErrorKind::Internal, "a segment was not cut to what the store takes");

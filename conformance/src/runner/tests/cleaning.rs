@@ -1,0 +1,65 @@
+//! What cannot be cleaned up.
+
+use std::sync::Arc;
+
+use longshore_core::{MemoryStorage, Server, StoredServer};
+
+use super::{SHORT, STOPPED, case, hanging, impatient, seen_in};
+use crate::harness::{Harness, Site};
+use crate::health::PATIENCE;
+use crate::verdict::Failure;
+
+#[test]
+fn cleaning_that_hangs_is_told_beside_the_cases_own_failure() {
+    let fails = case(|_| Box::pin(async { Err(Failure::new("two won")) }));
+    let seen = seen_in(&impatient(hanging(), SHORT), &fails);
+    let left = "two won; what the case left cannot be removed: hangs: it did not end within 50ms";
+    assert_eq!(seen, format!("{left}{STOPPED}"));
+}
+
+#[test]
+fn cleaning_that_hangs_fails_a_case_that_passed() {
+    let seen = seen_in(&impatient(hanging(), SHORT), &case(|_| Box::pin(async { Ok(()) })));
+    assert_eq!(seen, format!("what the case left cannot be removed: hangs: it did not end within 50ms{STOPPED}"));
+}
+
+/// Over servers in memory, with a hook that removes none of them.
+fn removing<R>(hook: impl Fn() -> R + Send + Sync + 'static) -> Harness
+where
+    R: Future<Output = longshore_core::Result<()>> + Send + 'static,
+{
+    let open = |site: Site| async move {
+        let server = StoredServer::new(Arc::new(MemoryStorage::new()), site.runtime, &site.domain)?;
+        Ok(Arc::new(server) as Arc<dyn Server>)
+    };
+    Harness::server("server", open).removing(move |_| hook())
+}
+
+/// One that waits for ever, and one that blocks its thread.
+#[test]
+fn a_hook_that_hangs_is_named() {
+    let opens = || case(|cx| Box::pin(async move { cx.server().await.map(drop) }));
+    let waits = impatient(removing(std::future::pending), PATIENCE);
+    let blocks = impatient(
+        removing(|| async {
+            loop {
+                std::thread::park();
+            }
+        }),
+        PATIENCE,
+    );
+    for run in [waits, blocks] {
+        let seen = seen_in(&run, &opens());
+        let hook =
+            seen.strip_prefix("what the case left cannot be removed: the harness's hook `removing`, called for store ");
+        assert!(hook.is_some_and(|hook| hook.contains(", hangs: it did not end within ")), "{seen}");
+        assert!(!seen.contains("stopped answering"), "{seen}");
+    }
+}
+
+#[test]
+fn what_an_ignored_case_left_is_told() {
+    let ignored = case(|_| Box::pin(async { Err(Failure::ignored("no")) }));
+    let seen = seen_in(&impatient(hanging(), SHORT), &ignored);
+    assert!(seen.starts_with("what the case left"), "{seen}");
+}
