@@ -5,6 +5,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::sync::watch;
+
+/// How long a creator that looked waits for another one to do the same.
+const TOGETHER: Duration = Duration::from_millis(100);
 
 /// What the server is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,7 +16,8 @@ use bytes::Bytes;
 pub enum Kind {
     /// It does as AWS does.
     Sound,
-    /// It looks whether the key is free, and writes a moment later: the status codes are right, but several creators win.
+    /// It looks whether the key is free, and writes later: when another creator has looked as well, or after a while if none comes. The
+    /// status codes are right, but of creators that race several win.
     RacesCreates,
     /// It does not know `If-None-Match`: each write overwrites, and is answered with 200.
     IgnoresConditions,
@@ -32,6 +37,8 @@ pub(crate) enum Decided {
 pub(crate) struct Objects {
     kind: Kind,
     stored: Mutex<BTreeMap<String, Bytes>>,
+    /// How many creators of a key have found it free, and not written yet.
+    looked: watch::Sender<BTreeMap<String, usize>>,
     uploads: Mutex<Uploads>,
     trouble: Mutex<Trouble>,
 }
@@ -59,7 +66,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Objects {
     pub(crate) fn new(kind: Kind) -> Self {
-        Self { kind, stored: Mutex::default(), uploads: Mutex::default(), trouble: Mutex::default() }
+        let looked = watch::Sender::default();
+        Self { kind, stored: Mutex::default(), looked, uploads: Mutex::default(), trouble: Mutex::default() }
     }
 
     pub(crate) fn trouble(&self) -> MutexGuard<'_, Trouble> {
@@ -93,18 +101,30 @@ impl Objects {
     pub(crate) async fn put(&self, key: String, bytes: Bytes, only_new: bool) -> Decided {
         let only_new = only_new && self.kind != Kind::IgnoresConditions;
         if only_new && self.kind == Kind::RacesCreates {
-            if lock(&self.stored).contains_key(&key) {
-                return Decided::Exists;
-            }
-            tokio::time::sleep(Duration::from_millis(2)).await;
-            lock(&self.stored).insert(key, bytes);
-            return Decided::Written;
+            return self.look_and_write_later(key, bytes).await;
         }
         let mut stored = lock(&self.stored);
         if only_new && stored.contains_key(&key) {
             return Decided::Exists;
         }
         stored.insert(key, bytes);
+        Decided::Written
+    }
+
+    async fn look_and_write_later(&self, key: String, bytes: Bytes) -> Decided {
+        if lock(&self.stored).contains_key(&key) {
+            return Decided::Exists;
+        }
+        self.looked.send_modify(|looked| *looked.entry(key.clone()).or_default() += 1);
+        let mut looking = self.looked.subscribe();
+        let met = |looked: &BTreeMap<String, usize>| {
+            looked.get(&key).is_some_and(|creators| *creators > 1) || lock(&self.stored).contains_key(&key)
+        };
+        drop(tokio::time::timeout(TOGETHER, looking.wait_for(met)).await);
+        lock(&self.stored).insert(key.clone(), bytes);
+        self.looked.send_modify(|looked| {
+            looked.remove(&key);
+        });
         Decided::Written
     }
 
