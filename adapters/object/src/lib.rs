@@ -31,7 +31,8 @@
 //!
 //! # Sizes
 //! Objects of up to 16 MiB go up in one request, larger ones as a multipart upload of 8 MiB parts, four at a time; an upload that
-//! fails or is dropped is aborted. Large objects come down in ranges of 8 MiB, four at a time.
+//! fails or is dropped is aborted. Of objects that may be large, the first 16 MiB come down in one request, and what is behind them in
+//! ranges of 8 MiB, four at a time.
 //!
 //! | part | what it is |
 //! | --- | --- |

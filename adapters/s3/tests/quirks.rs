@@ -390,6 +390,19 @@ async fn a_range_that_is_ignored_is_an_error() {
     }
 }
 
+/// All of an object can be had also where no ranges are known; and an empty one has no beginning.
+#[tokio::test]
+async fn a_beginning_is_asked_for_only_where_it_can_be_had() {
+    let server = script([response(200, TAG, "0123456789"), response(200, TAG, "0123456789")]);
+    let object = bucket(&server).get(&segment(), ByteRange::ALL).await.unwrap().value.unwrap();
+    assert_eq!(object.read(100).await.unwrap(), "0123456789");
+    let asked = server.requests().iter().map(|head| head.contains("ange: bytes=0-16777215")).collect::<Vec<_>>();
+    assert_eq!(asked, [true, false]);
+    let empty = refusal(416, "Content-Range: bytes */0\r\n", "InvalidRange");
+    let object = bucket(&script([empty])).get(&segment(), ByteRange::ALL).await.unwrap().value.unwrap();
+    assert_eq!((object.size(), object.len()), (0, 0));
+}
+
 /// The connection that is kept from an earlier request was closed meanwhile, or closes now.
 #[tokio::test]
 async fn on_a_kept_connection_a_create_is_sent_once_as_well() {

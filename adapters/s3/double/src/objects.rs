@@ -1,6 +1,7 @@
 //! What is stored, and how a write is decided.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -41,6 +42,8 @@ pub(crate) struct Objects {
     looked: watch::Sender<BTreeMap<String, usize>>,
     uploads: Mutex<Uploads>,
     trouble: Mutex<Trouble>,
+    /// Bytes of all bodies that have come.
+    received: AtomicU64,
 }
 
 /// What a test makes go wrong from now on.
@@ -52,6 +55,8 @@ pub(crate) struct Trouble {
     pub(crate) writes: Option<(u16, String)>,
     /// The same, with which each request is refused.
     pub(crate) all: Option<(u16, String)>,
+    /// Of the parts of uploads nothing is kept.
+    pub(crate) forgets_parts: bool,
 }
 
 #[derive(Debug, Default)]
@@ -67,7 +72,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Objects {
     pub(crate) fn new(kind: Kind) -> Self {
         let looked = watch::Sender::default();
-        Self { kind, stored: Mutex::default(), looked, uploads: Mutex::default(), trouble: Mutex::default() }
+        let (uploads, trouble) = Default::default();
+        Self { kind, stored: Mutex::default(), looked, uploads, trouble, received: AtomicU64::new(0) }
     }
 
     pub(crate) fn trouble(&self) -> MutexGuard<'_, Trouble> {
@@ -92,6 +98,14 @@ impl Objects {
 
     pub(crate) fn store(&self, key: &str, bytes: Bytes) {
         lock(&self.stored).insert(key.to_owned(), bytes);
+    }
+
+    pub(crate) fn receive(&self, bytes: usize) {
+        self.received.fetch_add(bytes as u64, Ordering::SeqCst);
+    }
+
+    pub(crate) fn received(&self) -> u64 {
+        self.received.load(Ordering::SeqCst)
     }
 
     pub(crate) fn keeps_half(&self) -> bool {
@@ -160,7 +174,8 @@ impl Objects {
     }
 
     pub(crate) fn add_part(&self, id: u64, number: u32, bytes: Bytes) -> bool {
-        lock(&self.uploads).parts.get_mut(&id).map(|parts| parts.insert(number, bytes)).is_some()
+        let kept = if self.trouble().forgets_parts { Bytes::new() } else { bytes };
+        lock(&self.uploads).parts.get_mut(&id).map(|parts| parts.insert(number, kept)).is_some()
     }
 
     /// The parts of an upload, joined; the upload is gone.
