@@ -35,10 +35,11 @@ const CHILD: &str = "LONGSHORE_TEST_CONTAINER";
 
 fn bucket(endpoint: &str, key: &str) -> S3Builder {
     let builder = S3::builder(Double::BUCKET).with_endpoint(endpoint).with_allow_http(true);
-    builder.with_credentials(key, SECRET, Some(TOKEN.to_owned())).with_http(http())
+    builder.with_credentials(key, SECRET, Some(TOKEN.to_owned())).with_http(HttpOptions::default())
 }
 
-fn http() -> HttpOptions {
+/// For a server that stands still.
+fn impatient() -> HttpOptions {
     HttpOptions::default().with_idle_timeout(Duration::from_millis(300))
 }
 
@@ -120,7 +121,8 @@ async fn no_credential_is_logged() {
 
     let (proxy, refusing) =
         (script(vec![response(200, "ETag: \"0\"\r\n", ""); 20]), script(vec![response(407, "", ""); 20]));
-    let through = |proxy: SocketAddr| http().with_proxy(format!("http://us:{}@{proxy}", "proxy-pass%2Fword%2B1"));
+    let through =
+        |proxy: SocketAddr| HttpOptions::default().with_proxy(format!("http://us:{}@{proxy}", "proxy-pass%2Fword%2B1"));
     let gone = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap();
     let mut builders = vec![
         // Another key than it knows; no trust; nobody there.
@@ -131,7 +133,7 @@ async fn no_credential_is_logged() {
         bucket("https://s3.invalid", KEY).with_http(through(refusing.address())),
     ];
     let servers: Vec<_> = refusals().into_iter().map(|answer| script(vec![answer; 20])).collect();
-    builders.extend(servers.iter().map(|server| bucket(&at(server.address()), OTHER_KEY)));
+    builders.extend(servers.iter().map(|server| bucket(&at(server.address()), OTHER_KEY).with_http(impatient())));
     for builder in builders {
         use_all(&builder.build().unwrap()).await;
     }
@@ -175,7 +177,7 @@ fn from_a_service() {
 async fn in_a_container() {
     let log = Log::capture().unwrap();
     let endpoint = std::env::var(CHILD).unwrap();
-    let builder = S3::builder("test").with_endpoint(endpoint).with_allow_http(true).with_http(http());
+    let builder = S3::builder("test").with_endpoint(endpoint).with_allow_http(true);
     use_all(&builder.build().unwrap()).await;
     assert!(log.text().contains("EKS Pod Identity"), "{}", log.text());
     is_silent(&log, &[OTHER_KEY, SECRET, TOKEN, CONTAINER, "Signature=", "Credential="]);

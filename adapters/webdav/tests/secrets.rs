@@ -8,8 +8,6 @@
 #[allow(dead_code, reason = "other tests use the rest")]
 mod support;
 
-use std::time::Duration;
-
 use longshore_core::{ByteRange, Folder, ObjectKey, Result, Storage as _};
 use longshore_http_script::{Answer, Log, Script, response};
 use longshore_webdav::{HttpOptions, WebDav};
@@ -19,10 +17,6 @@ const OTHER: &str = "correct horse/battery+staple";
 /// The same, as it stands in an address.
 const ESCAPED: &str = "correct%20horse%2Fbattery%2Bstaple";
 const TOKEN: &str = "eyJhbGciOiJSUzI1NiIsImtpZCI6Im91cnMifQ.eyJzdWIiOiJ1cyJ9.c2lnbmF0dXJl";
-
-fn http() -> HttpOptions {
-    HttpOptions::default().with_idle_timeout(Duration::from_millis(300))
-}
 
 /// Each kind of call. What they end in is not the question here.
 async fn use_all(storage: &WebDav) -> Vec<Result<()>> {
@@ -59,10 +53,10 @@ async fn no_password_and_no_token_is_logged() {
         WebDav::builder(&url).with_password(USER, PASSWORD),
         WebDav::builder(url.replace("http://", &format!("http://{USER}:{PASSWORD}@"))),
     ] {
-        let ended = use_all(&builder.with_http(http()).build().unwrap()).await;
+        let ended = use_all(&builder.build().unwrap()).await;
         assert!(ended.iter().all(Result::is_ok), "{ended:?}");
     }
-    use_all(&WebDav::builder(&url).with_password(USER, OTHER).with_http(http()).build().unwrap()).await;
+    use_all(&WebDav::builder(&url).with_password(USER, OTHER).build().unwrap()).await;
 
     let gone = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap();
     for answer in [
@@ -81,14 +75,14 @@ async fn no_password_and_no_token_is_logged() {
         let servers = [saying(&answer), saying(&answer), saying(&answer), saying(&answer)];
         let [asked, address, tokens, proxy] = &servers;
         let with_tokens = WebDav::builder(format!("http://{}/dav", tokens.address()));
-        let through = http().with_proxy(format!("http://us:{ESCAPED}@{}", proxy.address()));
+        let through = HttpOptions::default().with_proxy(format!("http://us:{ESCAPED}@{}", proxy.address()));
         let clients = [
-            WebDav::builder(format!("http://{}/dav", asked.address())).with_password("me", OTHER).with_http(http()),
-            WebDav::builder(format!("http://me:{ESCAPED}@{}/dav", address.address())).with_http(http()),
-            with_tokens.with_tokens(|| async { Ok(TOKEN.to_owned()) }).with_http(http()),
+            WebDav::builder(format!("http://{}/dav", asked.address())).with_password("me", OTHER),
+            WebDav::builder(format!("http://me:{ESCAPED}@{}/dav", address.address())),
+            with_tokens.with_tokens(|| async { Ok(TOKEN.to_owned()) }),
             // Where TLS is missing, it warns.
             WebDav::builder(format!("http://me:{ESCAPED}@dav.invalid/dav")).with_http(through),
-            WebDav::builder(format!("http://me:{ESCAPED}@{gone}/dav")).with_http(http()),
+            WebDav::builder(format!("http://me:{ESCAPED}@{gone}/dav")),
         ];
         for client in clients {
             use_all(&client.build().unwrap()).await;
