@@ -17,7 +17,7 @@ use crate::verdict::{Verdict, breaks};
 /// | --- | --- |
 /// | `LONGSHORE_SIZE` | `quick`, `ci` (the default) or `full` |
 /// | `LONGSHORE_SEED` | the seed that a failure printed |
-/// | `LONGSHORE_REQUIRE` | groups, with commas between: the run fails if nothing was shown of one; not judged where the arguments left cases out |
+/// | `LONGSHORE_REQUIRE` | groups and names of cases, with commas between: the run fails if nothing was shown of one; groups are not judged where the arguments left cases out, cases are |
 pub fn run(harness: Harness) -> ExitCode {
     #[cfg(feature = "crash")]
     crate::crash::act_if_child(&harness);
@@ -36,7 +36,7 @@ fn try_run(harness: Harness) -> Result<ExitCode, String> {
     if let Some(seed) = variable("LONGSHORE_SEED") {
         suite = suite.seed(seed.parse().map_err(|_| "LONGSHORE_SEED is not a number".to_owned())?);
     }
-    let required = required()?;
+    let required = Required::named(&variable("LONGSHORE_REQUIRE").unwrap_or_default())?;
     let run = Arc::new(suite.begin().map_err(|error| error.to_string())?);
     let reports = Reports::default();
     let cases = Suite::cases().into_iter().enumerate();
@@ -46,16 +46,54 @@ fn try_run(harness: Harness) -> Result<ExitCode, String> {
     for (group, _) in ignored_groups(&reports) {
         println!("{}", why_unshown(&reports, group));
     }
-    if !required.is_empty() && (arguments.list || conclusion.num_filtered_out > 0) {
-        // On standard error: other programs read what a listing says.
-        eprintln!("LONGSHORE_REQUIRE was not judged: the arguments left cases out");
-        return Ok(conclusion.exit_code());
-    }
-    let missing = unshown(&reports, &required);
-    for group in &missing {
-        println!("LONGSHORE_REQUIRE: {}", why_unshown(&reports, *group));
+    let missing = required.missing(&reports, arguments.list, conclusion.num_filtered_out > 0);
+    for why in &missing {
+        println!("LONGSHORE_REQUIRE: {why}");
     }
     Ok(if missing.is_empty() { conclusion.exit_code() } else { ExitCode::FAILURE })
+}
+
+/// What a run must show something of.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Required {
+    groups: Vec<Group>,
+    /// Whoever names a case wants it run, also where the arguments choose it alone.
+    cases: Vec<&'static str>,
+}
+
+impl Required {
+    fn named(text: &str) -> Result<Self, String> {
+        let mut required = Self::default();
+        for name in text.split(',').filter(|name| !name.is_empty()) {
+            let case = Suite::cases().into_iter().find(|case| case.name == name);
+            match (Group::named(name), case) {
+                (Some(group), _) => required.groups.push(group),
+                (None, Some(case)) => required.cases.push(case.name),
+                (None, None) => return Err(format!("LONGSHORE_REQUIRE: there is no group and no case {name}")),
+            }
+        }
+        Ok(required)
+    }
+
+    /// Why nothing was shown, a line for each.
+    fn missing(&self, reports: &[CaseReport], listed: bool, filtered: bool) -> Vec<String> {
+        let groups = if listed || filtered { &[][..] } else { &self.groups };
+        if groups.len() < self.groups.len() {
+            // On standard error: other programs read what a listing says.
+            eprintln!("LONGSHORE_REQUIRE was not judged: the arguments left cases out");
+        }
+        let cases = if listed { &[][..] } else { &self.cases };
+        let groups = unshown(reports, groups).into_iter().map(|group| why_unshown(reports, group));
+        groups.chain(cases.iter().filter_map(|name| why_not_run(reports, name))).collect()
+    }
+}
+
+fn why_not_run(reports: &[CaseReport], name: &str) -> Option<String> {
+    match reports.iter().find(|report| report.case.name == name).map(|report| &report.verdict) {
+        None => Some(format!("{name} was not chosen")),
+        Some(Verdict::Ignored(why)) => Some(format!("{name} was ignored: {why}")),
+        Some(_) => None,
+    }
 }
 
 /// Cases mostly wait for the store: twice as many at once as there are cores, unless it bears few calls.
@@ -98,12 +136,6 @@ fn this_test() -> String {
     let program = std::env::current_exe().unwrap_or_default();
     let name = program.file_stem().unwrap_or_default().to_string_lossy();
     name.rsplit_once('-').map_or_else(|| name.to_string(), |(name, _)| name.to_owned())
-}
-
-fn required() -> Result<Vec<Group>, String> {
-    let text = variable("LONGSHORE_REQUIRE").unwrap_or_default();
-    let names = text.split(',').filter(|name| !name.is_empty());
-    names.map(|name| Group::named(name).ok_or_else(|| format!("LONGSHORE_REQUIRE: there is no group {name}"))).collect()
 }
 
 fn size() -> Result<Size, String> {

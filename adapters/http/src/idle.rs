@@ -142,15 +142,16 @@ impl Body for Incoming {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, SendFailure>>> {
         let this = &mut *self;
+        // Also of a body that always has more: its timer may get no turn, so the clock is asked.
+        if let Some(end) = &mut this.end
+            && (end.deadline() <= Instant::now() || end.as_mut().poll(context).is_ready())
+        {
+            return Poll::Ready(Some(Err(SendFailure::new(FailureKind::OverBudget, ""))));
+        }
         if let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(context) {
             let next = Instant::now() + this.idle;
             this.timer.as_mut().reset(next);
             return Poll::Ready(frame.map(|frame| frame.map_err(SendFailure::from)));
-        }
-        if let Some(end) = &mut this.end
-            && end.as_mut().poll(context).is_ready()
-        {
-            return Poll::Ready(Some(Err(SendFailure::new(FailureKind::OverBudget, ""))));
         }
         ready!(this.timer.as_mut().poll(context));
         Poll::Ready(Some(Err(still_for(this.idle))))
@@ -258,6 +259,24 @@ mod tests {
         let (before, end) = (Instant::now(), Instant::now() + budget);
         let failure = activity.watch(work, IDLE, Some(end)).await.unwrap_err();
         assert_eq!((failure.kind(), before.elapsed()), (FailureKind::OverBudget, budget));
+    }
+
+    /// The bytes are all there, and whoever reads them takes an hour.
+    #[tokio::test(start_paused = true)]
+    async fn a_budget_ends_a_body_that_always_has_more() {
+        let (before, budget) = (Instant::now(), Duration::from_secs(100));
+        let bytes = stream::iter((0..60).map(|_| Ok::<_, std::io::Error>(Bytes::from("b"))));
+        let mut body = Incoming::new(reqwest::Body::wrap_stream(bytes), IDLE, Some(before + budget));
+        let mut frames = 0;
+        let failure = loop {
+            match body.frame().await {
+                Some(Ok(_)) => frames += 1,
+                Some(Err(failure)) => break failure,
+                None => panic!("it was read to its end, in {:?}", before.elapsed()),
+            }
+            tokio::time::advance(Duration::from_secs(60)).await;
+        };
+        assert_eq!((failure.kind(), frames), (FailureKind::OverBudget, 2));
     }
 
     /// Sixty bytes on their way down, each after a pause.

@@ -1,7 +1,5 @@
 //! How an answer is seen: a connector that gives `object_store` our own HTTP client.
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use futures::TryStreamExt as _;
@@ -12,10 +10,12 @@ use longshore_http::{Answer, Http, Incoming, SendFailure};
 use object_store::client::{
     HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpResponseBody, HttpService,
 };
-use object_store::{ClientConfigKey, ClientOptions, CredentialProvider};
+use object_store::{ClientConfigKey, ClientOptions};
 use quick_xml::Reader;
 use quick_xml::events::Event;
 
+use crate::clock;
+use crate::credentials;
 use crate::errors::of_answer;
 use crate::exchange::{Answered, Exchange, Seen};
 use crate::page;
@@ -81,10 +81,10 @@ impl HttpService for Watched {
         if !self.plain_text && request.uri().scheme() != Some(&Scheme::HTTPS) {
             return Err(without_tls());
         }
-        let asked = Asked::by(&request);
+        let (asked, signed) = (Asked::by(&request), clock::signed(request.headers()));
         let response = self.http.send(request).await.map_err(failed)?;
         let (parts, body) = response.into_parts();
-        let mut answered = head(parts.status, &parts.headers);
+        let mut answered = Answered { signed, ..head(parts.status, &parts.headers) };
         let body = match (parts.status.is_success(), asked) {
             (true, Asked::Other) if overflows(&parts.headers) => return Err(no_answer(&answered)),
             (true, Asked::Other) => {
@@ -106,6 +106,26 @@ impl HttpService for Watched {
                 }
                 Exchange::note(Seen::Answered(answered));
                 Bytes::new().into()
+            }
+            (true, Asked::Completion) => {
+                let (bytes, whole) = read(body, MOST).await;
+                whole.map_err(failed)?;
+                answered.code = code(&bytes);
+                if answered.code.is_some() {
+                    return Err(no_answer(&answered));
+                }
+                Exchange::note(Seen::Answered(answered));
+                bytes.freeze().into()
+            }
+            (true, Asked::Word) => {
+                let (bytes, whole) = read(body, MOST).await;
+                whole.map_err(failed)?;
+                let word = bytes.trim_ascii();
+                if !word.iter().all(u8::is_ascii_graphic) {
+                    return Err(no_answer(&answered));
+                }
+                Exchange::note(Seen::Answered(answered));
+                Bytes::copy_from_slice(word).into()
             }
             (false, _) => {
                 let (bytes, whole) = read(body, MOST).await;
@@ -131,19 +151,29 @@ enum Asked {
     Write,
     /// A page of a listing.
     Page,
+    /// That the parts of an upload become an object. The server says 200 before it has done that, and may say that it failed
+    /// after all: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html>.
+    Completion,
+    /// A token or a name of the machine's metadata service, which becomes a part of the next request to it. `object_store` panics
+    /// where it does not fit into one, as a page of another server does not.
+    Word,
     Other,
 }
 
 impl Asked {
     fn by(request: &HttpRequest) -> Self {
-        // A metadata service gives its token in answer to a PUT.
-        if FOR_CREDENTIALS.try_with(|()| ()).is_ok() {
-            return Self::Other;
+        // A metadata service gives its token in answer to a PUT, and its role where a folder is asked for.
+        if credentials::are_asked_for() {
+            let path = request.uri().path();
+            let word = *request.method() == http::Method::PUT || path.ends_with("/iam/security-credentials/");
+            return if word { Self::Word } else { Self::Other };
         }
         let query = request.uri().query().unwrap_or_default();
+        let has = |name: &str| query.split('&').any(|pair| pair.starts_with(name));
         match *request.method() {
             http::Method::PUT => Self::Write,
-            http::Method::GET if query.split('&').any(|pair| pair == "list-type=2") => Self::Page,
+            http::Method::GET if has("list-type=2") => Self::Page,
+            http::Method::POST if has("uploadId=") => Self::Completion,
             _ => Self::Other,
         }
     }
@@ -174,6 +204,7 @@ fn head(status: http::StatusCode, headers: &HeaderMap) -> Answered {
         status: answer.status,
         time: answer.time,
         retry_after: answer.retry_after,
+        signed: None,
         code: None,
         region: text("x-amz-bucket-region").filter(|name| is_plain(name)).map(str::to_owned),
         size: text("content-range").and_then(|range| range.strip_prefix("bytes */")?.parse().ok()),
@@ -228,86 +259,6 @@ fn code(body: &[u8]) -> Option<String> {
 fn http_error(failure: SendFailure) -> HttpError {
     let kind = if failure.is_sent() { HttpErrorKind::Interrupted } else { HttpErrorKind::Connect };
     HttpError::new(kind, failure)
-}
-
-tokio::task_local! {
-    /// There while a task asks for credentials: its requests are no store's.
-    static FOR_CREDENTIALS: ();
-}
-
-/// Credentials whose failures are told as such, not as the store's.
-///
-/// A store asks for credentials within a call, by requests of its own. What is seen of those is kept apart.
-#[derive(Debug)]
-pub struct WatchedCredentials<C> {
-    inner: Arc<dyn CredentialProvider<Credential = C>>,
-    asked_for: bool,
-}
-
-impl<C> WatchedCredentials<C> {
-    /// Watches these.
-    pub fn new(credentials: Arc<dyn CredentialProvider<Credential = C>>) -> Self {
-        Self { inner: credentials, asked_for: true }
-    }
-
-    /// Nobody set any credentials: the machine's metadata service is asked only because nothing else is left. A refusal of its then
-    /// most likely means that there are none.
-    #[must_use]
-    pub fn as_last_resort(self) -> Self {
-        Self { asked_for: false, ..self }
-    }
-}
-
-#[async_trait]
-impl<C: std::fmt::Debug + Send + Sync + 'static> CredentialProvider for WatchedCredentials<C> {
-    type Credential = C;
-
-    async fn get_credential(&self) -> object_store::Result<Arc<C>> {
-        let (result, seen) = Exchange::watch(FOR_CREDENTIALS.scope((), self.inner.get_credential())).await;
-        if result.is_err() {
-            Exchange::note(Seen::Failed(no_credentials(seen, self.asked_for)));
-        }
-        result
-    }
-}
-
-// The library's own words could repeat a token.
-fn no_credentials(seen: Option<Seen>, asked_for: bool) -> Error {
-    let answer = match seen {
-        Some(Seen::Answered(answer)) if answer.status >= 500 || answer.status == 429 => {
-            let what =
-                if asked_for { "the service that gives credentials" } else { "the metadata service of this machine" };
-            let unset = if asked_for { "" } else { ", and AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set" };
-            let message = format!("{what} answered {}{unset}", answer.status);
-            return Error::new(ErrorKind::Unavailable, message).with_outcome(longshore_core::Outcome::NotApplied);
-        }
-        Some(Seen::Answered(answer)) if asked_for => {
-            let message = match answer.status {
-                200..300 => "the service that gives credentials answered something else".to_owned(),
-                status => format!("the service that gives credentials refused them with status {status}"),
-            };
-            return Error::new(ErrorKind::Denied, message);
-        }
-        Some(Seen::Failed(failure)) if asked_for => {
-            let message = format!(
-                "no answer of the service that gives credentials (AWS STS, AWS_ENDPOINT_URL_STS, or the container's): {failure}"
-            );
-            // Whatever became of that request, the store was not asked for anything.
-            return Error::new(failure.kind(), message).with_outcome(longshore_core::Outcome::NotApplied);
-        }
-        None if asked_for => {
-            let message = "no credentials: the file that AWS_WEB_IDENTITY_TOKEN_FILE or AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE \
-                           names cannot be read";
-            return Error::new(ErrorKind::Denied, message);
-        }
-        Some(Seen::Answered(answer)) => format!("its metadata service answered {}", answer.status),
-        Some(Seen::Failed(_)) | None => "no metadata service answers here".to_owned(),
-    };
-    let message = format!(
-        "no credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run on a machine with an instance \
-         role ({answer}), or say that access is anonymous"
-    );
-    Error::new(ErrorKind::Denied, message)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Gets, and those of large objects in several ranges at a time.
 
 use std::sync::Arc;
+use std::task::Poll;
 
 use futures::stream::{self, StreamExt, TryStreamExt};
 use longshore_core::{ByteStream, Error, ErrorKind};
@@ -10,29 +11,46 @@ use object_store::{GetOptions, GetRange, GetResult, ObjectStore};
 use crate::errors::{is_missing, meaning};
 use crate::exchange::{Answered, Exchange, Seen};
 
-/// The bytes of one request of a large object.
+/// The bytes of each later request of a large object.
 const PART: u64 = 8 * 1024 * 1024;
 /// Ranges that are read at once. A part that is not at its turn yet is held in memory.
 const AT_ONCE: usize = 4;
-/// Smaller objects come down in one request.
-const LARGE: u64 = 3 * PART;
+/// The most that the first request asks for: what fits comes down in one.
+pub(crate) const FIRST: u64 = 2 * PART;
 
-/// The bytes of what a first answer began: all of it, or its first part and then the others, several at a time.
-pub(crate) fn stream(store: &Arc<dyn ObjectStore>, path: &Path, first: GetResult) -> ByteStream {
-    let (range, size) = (first.range.clone(), first.meta.size);
-    let first = first.into_stream().map_err(broken);
-    if range.end - range.start < LARGE {
-        return first.boxed();
+/// The bytes up to `end` of what a first answer began, which may have been only its beginning: the others come in parts, several at a
+/// time, while it is still read.
+pub(crate) fn stream(store: &Arc<dyn ObjectStore>, path: &Path, first: GetResult, end: u64) -> ByteStream {
+    let (begun, size) = (first.range.end, first.meta.size);
+    let first = first.into_stream().map_err(broken).boxed();
+    if begun >= end {
+        return first;
     }
-    let mine = range.start + PART;
-    let starts = (mine..range.end).step_by(usize::try_from(PART).unwrap_or(usize::MAX));
+    let starts = (begun..end).step_by(usize::try_from(PART).unwrap_or(usize::MAX));
     let (store, path) = (Arc::clone(store), path.clone());
     let later = stream::iter(starts)
-        .map(move |start| part(Arc::clone(&store), path.clone(), start..range.end.min(start + PART), size))
+        .map(move |start| part(Arc::clone(&store), path.clone(), start..end.min(start + PART), size))
         .buffered(AT_ONCE)
         .map_ok(|pieces| stream::iter(pieces.into_iter().map(Ok)))
         .try_flatten();
-    upto(first.boxed(), PART).chain(later).boxed()
+    beside(first, later.boxed())
+}
+
+/// One stream after the other, of which the second gets going while the first is read.
+fn beside(first: ByteStream, later: ByteStream) -> ByteStream {
+    let (mut first, mut later) = (first.fuse(), Box::pin(later.peekable()));
+    stream::poll_fn(move |context| {
+        match first.poll_next_unpin(context) {
+            Poll::Ready(None) => later.poll_next_unpin(context),
+            Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(error))),
+            next => {
+                // It only drives it: what it finds stays there.
+                let _ = later.as_mut().poll_peek(context);
+                next
+            }
+        }
+    })
+    .boxed()
 }
 
 async fn part(
@@ -68,20 +86,6 @@ pub(crate) fn no_range(seen: Option<&Seen>) -> Option<Error> {
     let Some(Seen::Answered(Answered { status: 200..300, .. })) = seen else { return None };
     let what = "the server sent something else than the part of the object that was asked for: does it know ranges?";
     Some(Error::new(ErrorKind::Unavailable, what))
-}
-
-/// The first bytes of a stream; what comes after them is not read.
-fn upto(stream: ByteStream, len: u64) -> ByteStream {
-    stream::try_unfold((stream, len), |(mut stream, left)| async move {
-        if left == 0 {
-            return Ok(None);
-        }
-        let Some(mut bytes) = stream.try_next().await? else { return Ok(None) };
-        bytes.truncate(usize::try_from(left).unwrap_or(usize::MAX));
-        let left = left - bytes.len() as u64;
-        Ok(Some((bytes, (stream, left))))
-    })
-    .boxed()
 }
 
 // The library's words hold addresses.

@@ -4,6 +4,11 @@ use longshore_core::{Error, ErrorKind, Outcome};
 
 use crate::exchange::{Answered, Seen};
 
+/// A server that complains of less than this many seconds means something else.
+const LITTLE: u64 = 60;
+const NOT_ALLOWED: &str = ": the credentials do not allow it; reading, writing, listing and deleting are needed, and where listing is \
+                           denied a missing object is answered so as well";
+
 /// The error of a call that failed.
 ///
 /// What was seen of the answer decides; only of stores that are not watched, `object_store`'s own kind of error does. Its words
@@ -58,14 +63,7 @@ fn of_code(code: &str, answered: &Answered) -> Option<Error> {
         "SignatureDoesNotMatch" => {
             error(Denied, "the signature does not match: is the secret key right, and the region?")
         }
-        "RequestTimeTooSkewed" | "RequestExpired" => {
-            let message = "this machine's clock is too far from the server's for its signatures; set it right";
-            let error = Error::new(Denied, message);
-            Some(match answered.time {
-                Some(time) => error.with_expected(format_args!("{} ms since 1970", time.as_millis()), "another time"),
-                None => error,
-            })
-        }
+        "RequestTimeTooSkewed" | "RequestExpired" => Some(Error::new(Denied, skewed(answered))),
         "PermanentRedirect" | "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException" => {
             Some(Error::new(Invalid, elsewhere(answered)))
         }
@@ -88,22 +86,17 @@ fn of_code(code: &str, answered: &Answered) -> Option<Error> {
 
 fn of_status(answered: &Answered) -> Error {
     use ErrorKind::{Denied, Full, Invalid, Missing, Unavailable, Unsupported};
-    let status = answered.status;
-    let told = match &answered.code {
-        Some(code) => format!("the server answered {status} {code}"),
-        None => format!("the server answered {status}"),
-    };
+    let (status, told) = (answered.status, told(answered));
     let error = |kind, hint: &str| Error::new(kind, format!("{told}{hint}")).with_outcome(settled(answered));
     match status {
+        // What came after the status is an error that says nothing else: as a gateway's, it leaves a question.
+        200..=299 if answered.code.as_deref() == Some("AccessDenied") => error(Denied, NOT_ALLOWED),
+        200..=299 if answered.code.is_some() => Error::new(Unavailable, told).with_outcome(Outcome::Unknown),
         200..=299 => Error::new(Unavailable, format!("{told}, and something that is no answer of an object store"))
             .with_outcome(Outcome::Unknown),
         300..=399 => Error::new(Invalid, elsewhere(answered)),
         401 => error(Denied, ": it asks for credentials"),
-        403 => error(
-            Denied,
-            ": the credentials do not allow it; reading, writing, listing and deleting are needed, and where listing is \
-             denied a missing object is answered so as well",
-        ),
+        403 => error(Denied, NOT_ALLOWED),
         404 => error(Missing, ": the place is not there"),
         405 | 501 => error(Unsupported, ": it may lack conditional writes"),
         408 | 425 => error(Unavailable, ""),
@@ -116,11 +109,44 @@ fn of_status(answered: &Answered) -> Error {
     }
 }
 
+/// The server's own words, as far as they are known.
+fn told(answered: &Answered) -> String {
+    let status = answered.status;
+    match &answered.code {
+        Some(code) if status < 300 => format!("the server answered {status}, and then {code}"),
+        Some(code) => format!("the server answered {status} {code}"),
+        None => format!("the server answered {status}"),
+    }
+}
+
 fn busy(answered: &Answered) -> Error {
     // A gateway may say so after the write behind it has landed.
-    Error::new(ErrorKind::Unavailable, format!("the server answered {}: it limits our rate", answered.status))
+    Error::new(ErrorKind::Unavailable, format!("{}: it limits our rate", told(answered)))
         .with_outcome(Outcome::Unknown)
         .with_throttled()
+}
+
+/// One line about two clocks: by how much they differ, if both are known.
+fn skewed(answered: &Answered) -> String {
+    let theirs = answered.time.map(|time| time.as_millis() / 1000);
+    let apart = answered.signed.zip(theirs).and_then(|(ours, theirs)| distance(ours, theirs));
+    let apart = apart.unwrap_or_else(|| "too far from".to_owned());
+    format!(
+        "this machine's clock is {apart} the server's, which takes no signature that far from its own time; set the clock right, \
+         best by a time service"
+    )
+}
+
+/// Where our clock is, seen from theirs, both in seconds since 1970: `2 h 5 min behind`. None if they agree.
+pub(crate) fn distance(ours: u64, theirs: u64) -> Option<String> {
+    let (seconds, side) = (ours.abs_diff(theirs), if ours < theirs { "behind" } else { "ahead of" });
+    let (minutes, hours) = (seconds / 60 % 60, seconds / 3600);
+    match seconds {
+        0..LITTLE => None,
+        LITTLE..3600 => Some(format!("{minutes} min {side}")),
+        3600..172_800 => Some(format!("{hours} h {minutes} min {side}")),
+        _ => Some(format!("{} days {side}", hours / 24)),
+    }
 }
 
 fn elsewhere(answered: &Answered) -> String {
@@ -171,6 +197,8 @@ mod tests {
         {
             assert_eq!(meaning_of(status, code), (ErrorKind::Unavailable, Outcome::Unknown), "{status} {code}");
         }
+        assert_eq!(meaning_of(200, "InternalError"), (ErrorKind::Unavailable, Outcome::Unknown));
+        assert_eq!(meaning_of(200, "AccessDenied"), (ErrorKind::Denied, Outcome::NotApplied));
     }
 
     #[test]
@@ -179,5 +207,14 @@ mod tests {
         let error = of_answer(&answered);
         assert_eq!(error.kind(), ErrorKind::Invalid);
         assert!(error.to_string().contains("eu-west-1"), "{error}");
+    }
+
+    #[test]
+    fn a_distance_is_told_in_few_words() {
+        let told = |ours, theirs| distance(ours, theirs).unwrap_or_default();
+        assert_eq!(told(1000, 1059), "");
+        assert_eq!(told(1000, 1000 + 16 * 60 + 5), "16 min behind");
+        assert_eq!(told(8000, 8000 - 2 * 3600 - 300), "2 h 5 min ahead of");
+        assert_eq!(told(0, 3 * 86_400 + 7), "3 days behind");
     }
 }

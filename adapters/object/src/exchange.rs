@@ -13,6 +13,8 @@ use longshore_core::{Error, ServerTime};
 pub(crate) struct Answered {
     pub(crate) status: u16,
     pub(crate) time: Option<ServerTime>,
+    /// When the request was signed, by this machine's clock, in seconds since 1970.
+    pub(crate) signed: Option<u64>,
     pub(crate) retry_after: Option<Duration>,
     /// The `Code` of an error's XML body.
     pub(crate) code: Option<String>,

@@ -31,7 +31,8 @@
 //!
 //! # Sizes
 //! Objects of up to 16 MiB go up in one request, larger ones as a multipart upload of 8 MiB parts, four at a time; an upload that
-//! fails or is dropped is aborted. Large objects come down in ranges of 8 MiB, four at a time.
+//! fails or is dropped is aborted. Of objects that may be large, the first 16 MiB come down in one request, and what is behind them in
+//! ranges of 8 MiB, four at a time.
 //!
 //! | part | what it is |
 //! | --- | --- |
@@ -40,10 +41,16 @@
 //! | `errors` | what a failure means for the caller |
 //! | `exchange` | what was seen of the answer while a request was under way |
 //! | `connector` | how it is seen (feature `http`) |
+//! | `credentials` | what services give, and why they do not (feature `http`) |
+//! | `clock` | what this machine's clock said of a request (feature `http`) |
 //! | `page` | looks through a page of a listing before `object_store` reads it (feature `http`) |
 
 #[cfg(feature = "http")]
+mod clock;
+#[cfg(feature = "http")]
 mod connector;
+#[cfg(feature = "http")]
+mod credentials;
 mod download;
 mod errors;
 mod exchange;
@@ -54,5 +61,7 @@ mod storage;
 mod upload;
 
 #[cfg(feature = "http")]
-pub use connector::{Connector, WatchedCredentials, is_true};
+pub use connector::{Connector, is_true};
+#[cfg(feature = "http")]
+pub use credentials::{WatchedCredentials, fits_in_header};
 pub use storage::ObjectStorage;

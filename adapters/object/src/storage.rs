@@ -116,16 +116,21 @@ impl ObjectStorage {
         key.parts().fold(self.prefix.clone(), Path::join)
     }
 
-    async fn get_part(&self, path: &Path, range: ByteRange) -> Result<Reply<Option<Object>>> {
-        let bounded = GetRange::Bounded(range.start()..range.start().saturating_add(range.len()));
-        let options = GetOptions { range: (!range.is_all()).then_some(bounded), ..GetOptions::default() };
+    /// The object's bytes of this range.
+    ///
+    /// Of an object that may be large the first request asks for the beginning only, so that no answer is broken off.
+    async fn get_part(&self, path: &Path, range: ByteRange, may_be_large: bool) -> Result<Reply<Option<Object>>> {
+        let asked = range.start()..range.start().saturating_add(range.len().min(download::FIRST));
+        let plain = range.is_all() && !may_be_large;
+        let options = GetOptions { range: (!plain).then_some(GetRange::Bounded(asked)), ..GetOptions::default() };
         let (result, seen) = Exchange::watch(self.store.get_opts(path, options)).await;
         let at = time(seen.as_ref());
         match (result, seen) {
             (Ok(first), _) => {
-                let (size, len) = (first.meta.size, first.range.end - first.range.start);
-                let stream = download::stream(&self.store, path, first);
-                Ok(Reply { value: Some(Object::new(size, len, stream)), time: at })
+                let size = first.meta.size;
+                let wanted = first.range.start..range.within(size).end.max(first.range.end);
+                let stream = download::stream(&self.store, path, first, wanted.end);
+                Ok(Reply { value: Some(Object::new(size, wanted.end - wanted.start, stream)), time: at })
             }
             (Err(error), seen) if is_missing(&error, seen.as_ref()) => Ok(Reply { value: None, time: at }),
             // The range holds nothing. Where the answer does not say how large the object is, another one does.
@@ -133,12 +138,16 @@ impl ObjectStorage {
                 Ok(Reply { value: Some(nothing_of(size)), time: at })
             }
             (Err(_), Some(Seen::Answered(Answered { status: 416, .. }))) => self.size_only(path).await,
-            (Err(error), None) if !range.is_all() => match self.head(path).await? {
+            (Err(error), None) if !plain => match self.head(path).await? {
                 reply if reply.value.as_ref().is_some_and(|object| object.size() > range.start()) => {
                     Err(meaning(error, None))
                 }
                 reply => Ok(reply),
             },
+            // Nobody needs ranges to read all of an object.
+            (Err(_), Some(Seen::Answered(Answered { status: 200..300, .. }))) if range.is_all() && !plain => {
+                Box::pin(self.get_part(path, range, false)).await
+            }
             (Err(error), seen) if range.is_all() => Err(meaning(error, seen)),
             (Err(error), seen) => Err(download::no_range(seen.as_ref()).unwrap_or_else(|| meaning(error, seen))),
         }
@@ -253,7 +262,11 @@ impl Storage for ObjectStorage {
 
     async fn get(&self, key: &ObjectKey, range: ByteRange) -> Result<Reply<Option<Object>>> {
         let path = self.path(key);
-        let found = if range.is_empty() { self.size_only(&path).await } else { self.get_part(&path, range).await };
+        let found = if range.is_empty() {
+            self.size_only(&path).await
+        } else {
+            self.get_part(&path, range, !key.is_record()).await
+        };
         let reply = found.map_err(|error| self.named(error, "get", &path))?;
         Ok(reply.map(|object| object.map(|object| self.with_name(object, path))))
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use longshore_core::{Capabilities, Error, ErrorKind, Result};
 use longshore_http::HttpOptions;
-use longshore_object::{Connector, ObjectStorage, WatchedCredentials, is_true};
+use longshore_object::{Connector, ObjectStorage, WatchedCredentials, fits_in_header, is_true};
 use object_store::aws::{
     AmazonS3, AmazonS3Builder, AmazonS3ConfigKey, AwsCredential, AwsCredentialProvider, S3ConditionalPut,
 };
@@ -35,13 +35,28 @@ pub struct S3Builder {
     bucket: String,
     prefix: String,
     endpoint: Option<String>,
-    keys: Option<AwsCredentialProvider>,
+    keys: Option<Keys>,
     allow_http: Option<bool>,
     storage_class: Option<String>,
     encryption: Option<(String, Option<String>)>,
     http: Option<HttpOptions>,
     roots: Vec<Vec<u8>>,
     parallelism: usize,
+}
+
+/// Keys that were given here. What shows a builder does not show them.
+#[derive(Clone)]
+struct Keys {
+    id: String,
+    secret: String,
+    token: Option<String>,
+}
+
+impl Keys {
+    fn provider(self) -> AwsCredentialProvider {
+        let credential = AwsCredential { key_id: self.id, secret_key: self.secret, token: self.token };
+        Arc::new(StaticCredentialProvider::new(credential))
+    }
 }
 
 impl S3Builder {
@@ -108,11 +123,7 @@ impl S3Builder {
         secret_access_key: impl Into<String>,
         session_token: Option<String>,
     ) -> Self {
-        self.keys = Some(Arc::new(StaticCredentialProvider::new(AwsCredential {
-            key_id: access_key_id.into(),
-            secret_key: secret_access_key.into(),
-            token: session_token,
-        })));
+        self.keys = Some(Keys { id: access_key_id.into(), secret: secret_access_key.into(), token: session_token });
         self
     }
 
@@ -228,8 +239,9 @@ impl S3Builder {
 
     /// Where these settings have credentials from, watched where that is a service.
     fn credentials(&self, mut theirs: AmazonS3Builder) -> Result<AwsCredentialProvider> {
+        self.check_keys()?;
         if let Some(keys) = &self.keys {
-            return Ok(Arc::clone(keys));
+            return Ok(keys.clone().provider());
         }
         let last_resort = !self.has_credentials();
         if last_resort {
@@ -237,8 +249,45 @@ impl S3Builder {
             theirs = theirs.with_http_connector(Connector::new(http));
         }
         let theirs = theirs.build().map_err(|error| mistaken(&error))?;
-        let watched = WatchedCredentials::new(theirs.credentials().clone());
+        let mut watched = WatchedCredentials::new(theirs.credentials().clone()).with_check(can_be_sent);
+        if let Some(path) = self.container_token_file() {
+            watched = watched.with_token_file(path);
+        }
         Ok(Arc::new(if last_resort { watched.as_last_resort() } else { watched }))
+    }
+
+    /// What no request can carry makes `object_store` panic: a key that was copied with its line break is told at once.
+    fn check_keys(&self) -> Result<()> {
+        if self.is_anonymous() {
+            return Ok(());
+        }
+        let asked = |key| self.theirs.get_config_value(&key);
+        let (id, token) = match &self.keys {
+            Some(keys) => (Some(keys.id.clone()), keys.token.clone()),
+            None => (asked(AmazonS3ConfigKey::AccessKeyId), asked(AmazonS3ConfigKey::Token)),
+        };
+        if id.is_some_and(|id| !fits_in_header(&id)) {
+            return Err(invalid(
+                "the id of the access key (AWS_ACCESS_KEY_ID) is empty, or holds a line break or another character that no request \
+                 can carry; set it again",
+            ));
+        }
+        if token.is_some_and(|token| !is_token(&token)) {
+            return Err(invalid(
+                "the session token (AWS_SESSION_TOKEN) holds a line break or another character that no request can carry; set it again",
+            ));
+        }
+        Ok(())
+    }
+
+    /// The file with the token for a container's credentials, if `object_store` takes them.
+    fn container_token_file(&self) -> Option<String> {
+        use AmazonS3ConfigKey as Key;
+        let asked = |key| self.theirs.get_config_value(&key);
+        let before = asked(Key::AccessKeyId).or_else(|| asked(Key::ContainerCredentialsRelativeUri));
+        let role = asked(Key::WebIdentityTokenFile).and(asked(Key::RoleArn));
+        let file = asked(Key::ContainerCredentialsFullUri).and(asked(Key::ContainerAuthorizationTokenFile));
+        file.filter(|_| before.or(role).is_none())
     }
 
     fn allows_http(&self) -> bool {
@@ -298,6 +347,16 @@ impl S3Builder {
             _ => Err(malformed()),
         }
     }
+}
+
+/// Whether requests can carry these, which a service gave.
+fn can_be_sent(credential: &AwsCredential) -> bool {
+    fits_in_header(&credential.key_id) && credential.token.as_deref().is_none_or(is_token)
+}
+
+/// Some environments set all variables, and this one to nothing.
+fn is_token(token: &str) -> bool {
+    token.is_empty() || fits_in_header(token)
 }
 
 fn encrypted(theirs: AmazonS3Builder, kind: &str, key: Option<&str>) -> Result<AmazonS3Builder> {

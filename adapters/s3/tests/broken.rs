@@ -16,8 +16,9 @@ use longshore_core::{
 use longshore_s3::S3;
 use longshore_s3_double::{Double, Kind};
 
-/// Whether creators that race meet is the machine's to decide: so often they are sent.
-const TRIES: usize = 50;
+/// A machine that stands still between two requests may keep creators from meeting, now and then.
+const TRIES: usize = 20;
+const ENOUGH: usize = TRIES - 1;
 
 fn bucket(address: SocketAddr) -> S3 {
     let builder = S3::builder(Double::BUCKET).with_endpoint(format!("http://{address}")).with_allow_http(true);
@@ -84,20 +85,18 @@ async fn one_that_lets_several_win_is_refused() {
         assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
         assert!(error.to_string().contains(&Flaw::SeveralWinners.to_string()), "{error}");
         refusals += 1;
-        break;
     }
-    assert_eq!(refusals, 1, "{TRIES} new stores were let be");
+    assert!(refusals >= ENOUGH, "of {TRIES} new stores {refusals} were refused");
+    let mut seen = 0;
     for _ in 0..TRIES {
-        if names(&examined(Kind::RacesCreates).await, Flaw::SeveralWinners) {
-            return;
-        }
+        seen += usize::from(names(&examined(Kind::RacesCreates).await, Flaw::SeveralWinners));
     }
-    panic!("the doctor saw nothing in {TRIES} visits");
+    assert!(seen >= ENOUGH, "in {TRIES} visits the doctor saw it {seen} times");
 }
 
 #[test]
 fn one_that_lets_several_win_fails_the_suite() {
-    assert!((0..TRIES).any(|_| failed_case(Kind::RacesCreates, "storage::create").is_some()));
+    assert!((0..3).any(|_| failed_case(Kind::RacesCreates, "storage::create").is_some()));
 }
 
 /// A line breaks in the middle of a request's body, against a server of this kind: what became of the write, and what is read

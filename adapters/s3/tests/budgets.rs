@@ -7,8 +7,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use longshore_conformance::meter::{Meter, Tally};
-use longshore_core::{Change, Client, Document, DomainName, MemoryReplica, StoreOptions, TokioRuntime};
+use longshore_core::{
+    ByteRange, Change, Client, Document, DomainName, MemoryReplica, ObjectKey, Storage as _, StoreOptions, TokioRuntime,
+};
 use longshore_s3::{HttpOptions, S3};
 use longshore_s3_double::{Double, Kind};
 
@@ -141,8 +144,8 @@ async fn more_than_an_entry_holds() {
     }
 }
 
-/// A document of its own segment goes up in parts of 8 MiB, which it takes two more requests to begin and to complete, and comes
-/// down in ranges of 8 MiB.
+/// A document of its own segment goes up in parts of 8 MiB, which it takes two more requests to begin and to complete. Of it 16 MiB come
+/// down in one request, and the rest in ranges of 8 MiB.
 #[tokio::test]
 async fn a_large_document() {
     let bucket = Bucket::new().await;
@@ -156,7 +159,24 @@ async fn a_large_document() {
     assert_eq!((push.requests(), puts(&push)), (2 + 1 + 4 + 1 + 1, 4 + 1), "{push}");
     bucket.process(&MemoryReplica::new()).sync().await.unwrap();
     let first = bucket.meter.take();
-    assert_eq!(first.requests(), 3 + 1 + 4, "{first}");
+    assert_eq!(first.requests(), 3 + 1 + 3, "{first}");
+}
+
+/// Four ranges are asked for at once, behind the beginning, and no answer is broken off: no byte comes down that nobody reads.
+#[tokio::test]
+async fn the_ranges_of_a_large_object_come_side_by_side() {
+    let bucket = Bucket::new().await;
+    let (key, len) = (ObjectKey::new("domains/main/segments/large").unwrap(), 48 << 20);
+    bucket.storage.put(&key, Bytes::from(vec![7; len]).into()).await.unwrap();
+    for range in [ByteRange::ALL, ByteRange::new(0, 48 << 20)] {
+        bucket.meter.take();
+        bucket.meter.gather(&[1, 4]);
+        let object = bucket.storage.get(&key, range).await.unwrap().value.unwrap();
+        assert_eq!(object.read(u64::MAX).await.unwrap().len(), len);
+        let tally = bucket.meter.take();
+        assert!(tally.requests() == 5 && tally.round_trips() <= 2, "{tally}");
+        assert!(tally.bytes_down() < len as u64 + 10_000, "{} bytes", tally.bytes_down());
+    }
 }
 
 #[tokio::test]

@@ -190,6 +190,67 @@ fn a_token_that_cannot_be_read_is_named() {
     assert_eq!(server.requests(), [""; 0]);
 }
 
+/// As an editor leaves it. It is looked at each time, so one that is written anew is taken.
+#[test]
+fn a_container_token_with_a_line_break_is_refused_in_one_line() {
+    let service = script([response(200, "Content-Type: application/json\r\n", &instance_credentials())]);
+    let uri = format!("http://{}/x", service.address());
+    let file = concat!(env!("CARGO_TARGET_TMPDIR"), "/container-token-in-lines");
+    let container = [("AWS_CONTAINER_CREDENTIALS_FULL_URI", &*uri), ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", file)];
+    for token in ["token-sesame\n", "token-\r\nsesame", "token-sesame\u{e4}", ""] {
+        std::fs::write(file, token).unwrap();
+        let server = stored();
+        let said = create(&address_of(&server), &container);
+        assert!(said.starts_with("Denied NotApplied"), "{token:?}: {said}");
+        assert!(said.contains("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE") && said.contains("line break"), "{said}");
+        assert_eq!((server.requests().len(), service.requests().len()), (0, 0), "{token:?}");
+    }
+    std::fs::write(file, "token").unwrap();
+    assert_eq!(create(&address_of(&stored()), &container), "Created");
+    assert!(lower(&service.requests()[0]).contains("\r\nauthorization: token\r\n"));
+}
+
+#[test]
+fn keys_that_no_request_can_carry_are_refused() {
+    let server = stored();
+    for (name, value) in [
+        ("AWS_ACCESS_KEY_ID", "sesame\n"),
+        ("AWS_ACCESS_KEY_ID", "sesame\u{e4}"),
+        ("AWS_ACCESS_KEY_ID", ""),
+        ("AWS_SESSION_TOKEN", "token-\nsesame"),
+    ] {
+        let said = create(&address_of(&server), &[&KEYS[..], &[(name, value)]].concat());
+        assert!(said.starts_with("Invalid NotApplied") && said.contains(name), "{value:?}: {said}");
+    }
+    let said = create(&address_of(&server), &[(KEY, "sesame\n")]);
+    assert!(said.starts_with("Invalid NotApplied") && said.contains("AWS_ACCESS_KEY_ID"), "{said}");
+    assert_eq!(server.requests(), [""; 0]);
+    let said = create(&address_of(&server), &[&KEYS[..], &[("AWS_SESSION_TOKEN", "")]].concat());
+    assert_eq!(said, "Created", "some environments set it to nothing");
+}
+
+/// Whoever answers in a hotel, where a cloud's machine would find its metadata service.
+#[test]
+fn a_page_is_no_token_of_a_metadata_service() {
+    let page = response(200, "Content-Type: text/html\r\n", "<html>\r\nsesame\r\n</html>");
+    let broken = instance_credentials().replace("instance-token", "instance-\\n-token");
+    let keys = response(200, "Content-Type: application/json\r\n", &broken);
+    let (token, role) = (response(200, "", "metadata-token\n"), response(200, "", "our-role\n"));
+    let said = [vec![page.clone()], vec![token.clone(), page], vec![token, role, keys]].map(|answers| {
+        let (server, metadata, answered) = (stored(), script(answers.clone()), answers.len());
+        let service = format!("http://{}", metadata.address());
+        let said = create(&address_of(&server), &[("AWS_METADATA_ENDPOINT", &service)]);
+        assert_eq!((server.requests().len(), metadata.requests().len()), (0, answered), "{said}");
+        said
+    });
+    assert!(said.iter().all(|said| said.starts_with("Denied NotApplied")), "{said:#?}");
+    assert!(
+        said[0].contains("no credentials were found") && said[1].contains("no credentials were found"),
+        "{said:#?}"
+    );
+    assert!(said[2].contains("that no request can carry"), "{said:#?}");
+}
+
 #[test]
 fn an_authority_in_the_address_leaves_the_proxy_of_the_environment() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../http/tests/tls/authority.pem");

@@ -4,6 +4,8 @@
 
 use std::net::SocketAddr;
 use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -64,6 +66,26 @@ async fn what_goes_up_in_parts_comes_down_in_ranges() {
         let (from, to) = (start.min(most.len()), (start + len).min(most.len()));
         assert!(object.read(u64::MAX).await.unwrap() == most.slice(from..to), "{range:?}");
     }
+}
+
+/// However large it is, no more of it is in memory than the parts that are under way, the one that is being filled, and the piece that came
+/// last.
+#[tokio::test]
+async fn an_upload_takes_from_its_source_what_it_can_send() {
+    const PIECES: u64 = 256;
+    let double = Arc::new(Double::start(Kind::Sound).unwrap());
+    double.forget_parts();
+    let most = Arc::new(AtomicU64::new(0));
+    let (server, ahead, piece) = (Arc::clone(&double), Arc::clone(&most), Bytes::from(vec![7; MIB]));
+    let source = stream::iter(1..=PIECES).map(move |taken| {
+        ahead.fetch_max(taken * MIB as u64 - server.received(), Ordering::SeqCst);
+        Ok(piece.clone())
+    });
+    let payload = Payload::new(PIECES * MIB as u64, source.boxed());
+    bucket(double.address()).put(&key(), payload).await.unwrap();
+    assert!(double.received() >= PIECES * MIB as u64);
+    let most = most.load(Ordering::SeqCst) / MIB as u64;
+    assert!(most <= (4 + 1) * 8 + 1, "{most} MiB were in memory");
 }
 
 #[tokio::test]

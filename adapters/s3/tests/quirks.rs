@@ -159,11 +159,18 @@ async fn where_missing_objects_are_forbidden_the_message_says_so() {
     is_clear(&error);
 }
 
+/// The server says 200 before it has joined the parts, and keeps the line busy meanwhile.
 #[tokio::test]
 async fn an_upload_that_fails_with_200_has_failed() {
     let begun = "<InitiateMultipartUploadResult><UploadId>7</UploadId></InitiateMultipartUploadResult>";
-    for code in ["InternalError", "SlowDown", "AccessDenied"] {
-        let error = format!("<?xml version=\"1.0\"?>\n<Error><Code>{code}</Code><Message>sesame</Message></Error>");
+    let (unavailable, unknown) = (ErrorKind::Unavailable, Outcome::Unknown);
+    for (code, kind, outcome, throttled) in [
+        ("InternalError", unavailable, unknown, false),
+        ("SlowDown", unavailable, unknown, true),
+        ("AccessDenied", ErrorKind::Denied, Outcome::NotApplied, false),
+        ("Unheard.Of", unavailable, unknown, false),
+    ] {
+        let error = format!("<?xml version=\"1.0\"?>\n  \n<Error><Code>{code}</Code><Message>sesame</Message></Error>");
         let part = || response(200, TAG, "");
         let server = script([
             response(200, "", begun),
@@ -175,7 +182,8 @@ async fn an_upload_that_fails_with_200_has_failed() {
         ]);
         let parts = vec![vec![7; 1 << 20].into(); 17];
         let error = bucket(&server).put(&segment(), Payload::from_parts(parts)).await.unwrap_err();
-        assert_eq!((error.kind(), error.outcome()), (ErrorKind::Unavailable, Outcome::Unknown), "{code}: {error}");
+        assert_eq!((error.kind(), error.outcome(), error.throttled()), (kind, outcome, throttled), "{code}: {error}");
+        assert!(error.to_string().contains(&format!("200, and then {code}")), "{error}");
         is_clear(&error);
         assert_eq!(server.left(), 0, "it was aborted: {:#?}", server.requests());
         assert!(server.requests()[5].starts_with("DELETE "), "{:#?}", server.requests());
@@ -246,6 +254,22 @@ async fn refused_credentials_are_told_apart() {
     ends(refusal(403, "", "InvalidAccessKeyId"), denied, nothing, "access key").await;
     ends(refusal(403, "", "SignatureDoesNotMatch"), denied, nothing, "secret key").await;
     ends(refusal(403, "", "AccessDenied"), denied, nothing, "do not allow").await;
+}
+
+/// The scripted server lives in 1970.
+#[tokio::test]
+async fn a_wrong_clock_is_told_by_its_distance() {
+    let error = refused(refusal(403, "", "RequestTimeTooSkewed")).await;
+    let line = error.to_string();
+    let days: u64 =
+        line.split(" days ahead of the server's").next().unwrap().rsplit(' ').next().unwrap().parse().unwrap();
+    assert!(days > 20_000, "{line}");
+    assert!(line.contains("set the clock right"), "{line}");
+    // A server that does not say what time it is.
+    let xml = "<Error><Code>RequestTimeTooSkewed</Code></Error>";
+    let answer = format!("HTTP/1.1 403 Forbidden\r\nContent-Length: {}\r\n\r\n{xml}", xml.len());
+    let line = refused(Answer::Keep(answer.into_bytes())).await.to_string();
+    assert!(line.contains("clock is too far from the server's") && line.contains("set the clock right"), "{line}");
 }
 
 #[tokio::test]
@@ -364,6 +388,19 @@ async fn a_range_that_is_ignored_is_an_error() {
         assert!(error.to_string().contains("server"), "{error}");
         is_clear(&error);
     }
+}
+
+/// All of an object can be had also where no ranges are known; and an empty one has no beginning.
+#[tokio::test]
+async fn a_beginning_is_asked_for_only_where_it_can_be_had() {
+    let server = script([response(200, TAG, "0123456789"), response(200, TAG, "0123456789")]);
+    let object = bucket(&server).get(&segment(), ByteRange::ALL).await.unwrap().value.unwrap();
+    assert_eq!(object.read(100).await.unwrap(), "0123456789");
+    let asked = server.requests().iter().map(|head| head.contains("ange: bytes=0-16777215")).collect::<Vec<_>>();
+    assert_eq!(asked, [true, false]);
+    let empty = refusal(416, "Content-Range: bytes */0\r\n", "InvalidRange");
+    let object = bucket(&script([empty])).get(&segment(), ByteRange::ALL).await.unwrap().value.unwrap();
+    assert_eq!((object.size(), object.len()), (0, 0));
 }
 
 /// The connection that is kept from an earlier request was closed meanwhile, or closes now.

@@ -2,23 +2,39 @@
 //!
 //! Of several gateways each client takes the next one, as devices behind a balancer do. With `LONGSHORE_S3_KILL` the daemons of these names
 //! are killed and started again: `rgw`, `osd`, `osd.0`, or several with spaces between. `LONGSHORE_S3_KILL_PART` names some for which
-//! the others stand in, such as `osd.1` of three.
+//! the others stand in, such as `osd.1` of three. Connections to the first gateway are cut.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use libtest_mimic::{Arguments, Trial};
 use longshore_conformance::{Harness, Killable, run};
 use longshore_core::{Error, ErrorKind, Result, Storage};
-use longshore_s3::S3;
+use longshore_s3::{HttpOptions, S3};
+
+/// As the suite asks for: at most a second.
+const IDLE: Duration = Duration::from_millis(800);
 
 /// The endpoints of all gateways; none if there is no server.
 fn endpoints() -> Vec<String> {
     let more = (2..).map_while(|number| std::env::var(format!("AWS_ENDPOINT_{number}")).ok());
     std::env::var("AWS_ENDPOINT").into_iter().chain(more).collect()
+}
+
+/// Where the server listens, if it is named by its number.
+fn listens(endpoint: &str) -> Option<SocketAddr> {
+    endpoint.strip_prefix("http://")?.trim_end_matches('/').parse().ok()
+}
+
+/// A client whose requests go to a proxy before the server. It signs the name under which it asks, so it is to ask the proxy.
+fn open_via(address: &str, proxy: SocketAddr) -> Result<Arc<dyn Storage>> {
+    let builder = S3::builder_from(address)?.with_endpoint(format!("http://{proxy}")).with_allow_http(true);
+    Ok(Arc::new(builder.with_http(HttpOptions::default().with_idle_timeout(IDLE)).build()?))
 }
 
 /// The daemons of a throw-away server.
@@ -79,7 +95,8 @@ fn main() -> ExitCode {
         let trial = Trial::test(how, || Ok(())).with_ignored_flag(true);
         return libtest_mimic::run(&Arguments::from_args(), vec![trial]).exit_code();
     };
-    let (next, stranger) = (Arc::new(AtomicUsize::new(0)), address.clone());
+    let (next, stranger, near) = (Arc::new(AtomicUsize::new(0)), address.clone(), address.clone());
+    let server = listens(&endpoints[0]);
     let open = {
         let (address, endpoints) = (address.clone(), endpoints);
         move || {
@@ -100,6 +117,10 @@ fn main() -> ExitCode {
         let builder = S3::builder_from(&stranger).map(|builder| builder.with_credentials("stranger", "secret", None));
         std::future::ready(builder.and_then(|builder| Ok(Arc::new(builder.build()?) as Arc<dyn Storage>)))
     });
+    let harness = match server {
+        Some(server) => harness.over_network(server, move |_, proxy| std::future::ready(open_via(&near, proxy))),
+        None => harness,
+    };
     let harness = match killed {
         Some(daemons) => harness.killable(daemons),
         None => harness,

@@ -1,4 +1,5 @@
-//! A server for tests that says what it was told to, and remembers what it was asked.
+//! A server for tests that says what it was told to, and remembers what it was asked; and [`Log`], which hears all that is logged
+//! meanwhile.
 //!
 //! ```
 //! use longshore_http_script::{Script, response};
@@ -12,6 +13,10 @@
 //! assert_eq!(&answer, b"HTTP/1.1 200");
 //! assert!(server.requests()[0].starts_with("GET / "));
 //! ```
+
+mod log;
+
+pub use crate::log::Log;
 
 use std::collections::VecDeque;
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};

@@ -1,10 +1,15 @@
 //! What is stored, and how a write is decided.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::sync::watch;
+
+/// How long a creator that looked waits for another one to do the same.
+const TOGETHER: Duration = Duration::from_millis(100);
 
 /// What the server is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,7 +17,8 @@ use bytes::Bytes;
 pub enum Kind {
     /// It does as AWS does.
     Sound,
-    /// It looks whether the key is free, and writes a moment later: the status codes are right, but several creators win.
+    /// It looks whether the key is free, and writes later: when another creator has looked as well, or after a while if none comes. The
+    /// status codes are right, but of creators that race several win.
     RacesCreates,
     /// It does not know `If-None-Match`: each write overwrites, and is answered with 200.
     IgnoresConditions,
@@ -32,8 +38,12 @@ pub(crate) enum Decided {
 pub(crate) struct Objects {
     kind: Kind,
     stored: Mutex<BTreeMap<String, Bytes>>,
+    /// How many creators of a key have found it free, and not written yet.
+    looked: watch::Sender<BTreeMap<String, usize>>,
     uploads: Mutex<Uploads>,
     trouble: Mutex<Trouble>,
+    /// Bytes of all bodies that have come.
+    received: AtomicU64,
 }
 
 /// What a test makes go wrong from now on.
@@ -45,6 +55,8 @@ pub(crate) struct Trouble {
     pub(crate) writes: Option<(u16, String)>,
     /// The same, with which each request is refused.
     pub(crate) all: Option<(u16, String)>,
+    /// Of the parts of uploads nothing is kept.
+    pub(crate) forgets_parts: bool,
 }
 
 #[derive(Debug, Default)]
@@ -59,7 +71,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Objects {
     pub(crate) fn new(kind: Kind) -> Self {
-        Self { kind, stored: Mutex::default(), uploads: Mutex::default(), trouble: Mutex::default() }
+        let looked = watch::Sender::default();
+        let (uploads, trouble) = Default::default();
+        Self { kind, stored: Mutex::default(), looked, uploads, trouble, received: AtomicU64::new(0) }
     }
 
     pub(crate) fn trouble(&self) -> MutexGuard<'_, Trouble> {
@@ -86,6 +100,14 @@ impl Objects {
         lock(&self.stored).insert(key.to_owned(), bytes);
     }
 
+    pub(crate) fn receive(&self, bytes: usize) {
+        self.received.fetch_add(bytes as u64, Ordering::SeqCst);
+    }
+
+    pub(crate) fn received(&self) -> u64 {
+        self.received.load(Ordering::SeqCst)
+    }
+
     pub(crate) fn keeps_half(&self) -> bool {
         self.kind == Kind::KeepsHalf
     }
@@ -93,18 +115,30 @@ impl Objects {
     pub(crate) async fn put(&self, key: String, bytes: Bytes, only_new: bool) -> Decided {
         let only_new = only_new && self.kind != Kind::IgnoresConditions;
         if only_new && self.kind == Kind::RacesCreates {
-            if lock(&self.stored).contains_key(&key) {
-                return Decided::Exists;
-            }
-            tokio::time::sleep(Duration::from_millis(2)).await;
-            lock(&self.stored).insert(key, bytes);
-            return Decided::Written;
+            return self.look_and_write_later(key, bytes).await;
         }
         let mut stored = lock(&self.stored);
         if only_new && stored.contains_key(&key) {
             return Decided::Exists;
         }
         stored.insert(key, bytes);
+        Decided::Written
+    }
+
+    async fn look_and_write_later(&self, key: String, bytes: Bytes) -> Decided {
+        if lock(&self.stored).contains_key(&key) {
+            return Decided::Exists;
+        }
+        self.looked.send_modify(|looked| *looked.entry(key.clone()).or_default() += 1);
+        let mut looking = self.looked.subscribe();
+        let met = |looked: &BTreeMap<String, usize>| {
+            looked.get(&key).is_some_and(|creators| *creators > 1) || lock(&self.stored).contains_key(&key)
+        };
+        drop(tokio::time::timeout(TOGETHER, looking.wait_for(met)).await);
+        lock(&self.stored).insert(key.clone(), bytes);
+        self.looked.send_modify(|looked| {
+            looked.remove(&key);
+        });
         Decided::Written
     }
 
@@ -140,7 +174,8 @@ impl Objects {
     }
 
     pub(crate) fn add_part(&self, id: u64, number: u32, bytes: Bytes) -> bool {
-        lock(&self.uploads).parts.get_mut(&id).map(|parts| parts.insert(number, bytes)).is_some()
+        let kept = if self.trouble().forgets_parts { Bytes::new() } else { bytes };
+        lock(&self.uploads).parts.get_mut(&id).map(|parts| parts.insert(number, kept)).is_some()
     }
 
     /// The parts of an upload, joined; the upload is gone.

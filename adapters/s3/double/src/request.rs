@@ -19,7 +19,7 @@ type Answer = Response<Full<Bytes>>;
 /// Answers one request.
 pub(crate) async fn answer(objects: &Objects, request: Request<Incoming>) -> Result<Answer, Infallible> {
     let (parts, body) = request.into_parts();
-    let (body, whole) = read(body).await;
+    let (body, whole) = read(objects, body).await;
     if !is_known(&parts.headers) {
         return Ok(error(StatusCode::FORBIDDEN, "InvalidAccessKeyId"));
     }
@@ -59,12 +59,13 @@ pub(crate) async fn answer(objects: &Objects, request: Request<Incoming>) -> Res
 }
 
 /// The body, and whether it came to its end.
-async fn read(mut body: Incoming) -> (Bytes, bool) {
+async fn read(objects: &Objects, mut body: Incoming) -> (Bytes, bool) {
     let mut all = BytesMut::new();
     while let Some(frame) = body.frame().await {
         match frame {
             Ok(frame) => {
                 if let Some(bytes) = frame.data_ref() {
+                    objects.receive(bytes.len());
                     all.extend_from_slice(bytes);
                 }
             }

@@ -106,6 +106,16 @@ impl Double {
         self.objects.trouble().all = None;
     }
 
+    /// Keeps nothing of the parts of uploads from now on, which may be of any size then: their objects are empty.
+    pub fn forget_parts(&self) {
+        self.objects.trouble().forgets_parts = true;
+    }
+
+    /// How many bytes of bodies have come.
+    pub fn received(&self) -> u64 {
+        self.objects.received()
+    }
+
     /// The keys of all objects, ascending.
     pub fn keys(&self) -> Vec<String> {
         let mut keys = Vec::new();
