@@ -8,7 +8,7 @@ use dav_server::body::Body;
 use dav_server::fakels::FakeLs;
 use dav_server::localfs::LocalFs;
 use hyper::body::Incoming;
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, SERVER, WWW_AUTHENTICATE};
 use hyper::{Method, Request, Response, StatusCode};
 
 /// The value of `Authorization` that goes with user and password.
@@ -41,6 +41,12 @@ impl Served {
     }
 
     pub(crate) async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
+        let mut answer = self.decide(request).await;
+        answer.headers_mut().insert(SERVER, HeaderValue::from_static("webdav-double/1.0 (any)"));
+        answer
+    }
+
+    async fn decide(&self, request: Request<Incoming>) -> Response<Body> {
         if let Some(answer) = self.in_the_way(request.method()) {
             return answer;
         }
