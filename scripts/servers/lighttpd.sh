@@ -11,15 +11,17 @@
 #
 # Settings (environment):
 #   AUTH=basic|digest|none
+#   STAT_CACHE=on         off: what is done in the folder past the server is seen at once, not two seconds later
 . "$(dirname "$0")/webdav.sh"
 
 AUTH=${AUTH:-basic}
-SETTINGS=(AUTH)
+STAT_CACHE=${STAT_CACHE:-on}
+SETTINGS=(AUTH STAT_CACHE)
 
 install_server() { apt_install lighttpd lighttpd-mod-webdav curl; }
 
 serve() {
-    local binary as="" login=""
+    local binary as="" login="" cache=""
     binary=$(first_of lighttpd)
     [ -n "$binary" ] || die "not installed: $0 install"
     [ "$(id -u)" != 0 ] || as=$'server.username = "www-data"\nserver.groupname = "www-data"'
@@ -29,6 +31,7 @@ serve() {
     [ "$AUTH" = none ] || login='auth.backend = "plain"
 auth.backend.plain.userfile = "'$DIR/passwd'"
 auth.require = ("/" => ("method" => "'$AUTH'", "realm" => "dav", "require" => "valid-user"))'
+    [ "$STAT_CACHE" = on ] || cache='server.stat-cache-engine = "disable"'
     cat >"$DIR/lighttpd.conf" <<CONF
 server.modules = ("mod_auth", "mod_authn_file", "mod_webdav")
 server.document-root = "$DIR/data"
@@ -39,6 +42,7 @@ server.errorlog = "$DIR/log/error"
 server.upload-dirs = ("$DIR/tmp")
 server.max-keep-alive-requests = 1000000
 server.listen-backlog = 512
+$cache
 $as
 $login
 mimetype.assign = ("" => "application/octet-stream")

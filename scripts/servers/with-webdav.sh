@@ -3,14 +3,31 @@
 #
 #   with-webdav.sh SERVER COMMAND [ARGUMENT...]      SERVER: apache, nginx, lighttpd, sabre, wsgidav or rclone
 #
-# The command finds WEBDAV_URL, WEBDAV_USER and WEBDAV_PASSWORD, and for tests that kill the server, or use its files:
-#   LONGSHORE_WEBDAV_SCRIPT, LONGSHORE_WEBDAV_DIR   the server's own script and folder; its files lie in DIR/data
+# The command finds WEBDAV_URL, WEBDAV_USER and WEBDAV_PASSWORD, and for tests that kill the server, or use the folder that it serves:
+#   LONGSHORE_WEBDAV_SCRIPT, LONGSHORE_WEBDAV_DIR   the server's own script and folder
+#   WEBDAV_FILES                                    the folder that it serves
 #
-# Settings of the server's own script pass through. PORT (9300) is the port that it takes.
+# Settings of the server's own script pass through, such as AUTH=digest. PORT (9300) is the port that it takes.
+# RENAMED=NAME gives the server this name in its header `Server`, by a proxy that takes the port after it.
 . "$(dirname "$0")/with.sh"
 
+# rename_server PORT SERVER_PORT NAME: it ends with this script.
+rename_server() {
+    port_free "$1"
+    DIR=$SERVER_DIR
+    launch rename "$(dirname "$0")/rename.py" "$@"
+    await rename rename.py 20 answers "http://127.0.0.1:$1/"
+}
+
+put_away() { end "$SERVER_DIR/rename.pid" rename.py; }
+
 [ $# -ge 2 ] || usage
-with_server "$1" "${PORT:-9300}"
+PORT=${PORT:-9300}
+with_server "$1" "$PORT"
 shift
-export LONGSHORE_WEBDAV_SCRIPT="$SERVER_SCRIPT" LONGSHORE_WEBDAV_DIR="$SERVER_DIR"
+if [ -n "${RENAMED:-}" ]; then
+    rename_server "$((PORT + 1))" "$PORT" "$RENAMED"
+    export WEBDAV_URL="http://127.0.0.1:$((PORT + 1))/"
+fi
+export LONGSHORE_WEBDAV_SCRIPT="$SERVER_SCRIPT" LONGSHORE_WEBDAV_DIR="$SERVER_DIR" WEBDAV_FILES="$SERVER_DIR/data"
 "$@"

@@ -3,6 +3,7 @@
 
 finish() {
     local rc=$?
+    ! declare -F put_away >/dev/null || put_away || rc=1
     "$SERVER_SCRIPT" stop "$SERVER_DIR" || rc=1
     rm -rf "$SERVER_DIR"
     exit $rc

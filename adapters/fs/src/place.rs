@@ -11,6 +11,8 @@ pub(crate) struct Place(String);
 
 /// What the names of temporaries begin with. No part of an object's name can, so no object is ever taken for one.
 const TEMPORARY: &str = ".tmp-";
+/// The same of who uses this store through a WebDAV server; 32 digits follow.
+const OVER_WEBDAV: &str = "tmp.";
 
 impl Place {
     pub(crate) fn join(&self, name: &str) -> Self {
@@ -61,9 +63,15 @@ impl fmt::Display for Place {
     }
 }
 
-/// Whether this is the name of a temporary.
+/// Whether this is the name of a temporary, ours or one of who uses this store through a WebDAV server.
 pub(crate) fn is_temporary(name: &str) -> bool {
-    name.starts_with(TEMPORARY)
+    name.starts_with(TEMPORARY) || is_temporary_over_webdav(name)
+}
+
+/// Whether this is the name of a temporary of who uses this store through a WebDAV server.
+pub(crate) fn is_temporary_over_webdav(name: &str) -> bool {
+    let digits = name.strip_prefix(OVER_WEBDAV).unwrap_or_default();
+    digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 #[cfg(test)]
@@ -85,5 +93,8 @@ mod tests {
         assert!(is_temporary(temporary.name()));
         assert!(ObjectKey::new(temporary.name()).is_err());
         assert_ne!(temporary, Place::default().temporary().unwrap());
+        let over_webdav = "tmp.0123456789abcdef0123456789abcdef";
+        assert!(is_temporary(over_webdav) && ObjectKey::new(over_webdav).is_err());
+        assert!(!is_temporary("tmp.notes") && !is_temporary("tmp.") && !is_temporary("0000000000000001"));
     }
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use longshore_core::ServerTime;
 
 use crate::disk::Disk;
-use crate::place::Place;
+use crate::place::{Place, is_temporary};
 
 /// A store in a folder. All its methods block.
 #[derive(Debug)]
@@ -84,7 +84,8 @@ impl Store {
 
     fn remove_folder(&self, folder: &Place) -> io::Result<()> {
         for name in self.disk.names(folder)? {
-            self.disk.remove_file(&folder.join(&name))?;
+            let inside = folder.join(&name);
+            if is_temporary(&name) { self.remove(&inside)? } else { self.disk.remove_file(&inside)? }
         }
         self.disk.remove_folder(folder)
     }

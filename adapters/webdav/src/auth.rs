@@ -142,9 +142,10 @@ impl Auth {
     /// The server refused a request. `Ok` if it is worth sending again, for the `tried`th time.
     pub(crate) async fn refused(&self, shown: Shown, headers: &HeaderMap, tried: usize) -> Result<()> {
         match &self.credentials {
-            Credentials::None => {
-                Err(Error::new(ErrorKind::Denied, "the server asks for a user and a password; give them"))
-            }
+            Credentials::None => Err(Error::new(
+                ErrorKind::Denied,
+                "the server asks for a user and a password; set WEBDAV_USER and WEBDAV_PASSWORD",
+            )),
             Credentials::Tokens(_) if tried == 0 => {
                 // Also of a token that was let in before: they expire.
                 self.renew(shown.version).await

@@ -23,6 +23,8 @@ use crate::upload::Upload;
 const TRIES: usize = 6;
 /// How often one is sent again that met a lock which nobody holds.
 const LOCKED: u32 = 5;
+/// How often one is sent again whose connection broke before there was an answer.
+const BROKEN: usize = 3;
 const FIRST_PAUSE: Duration = Duration::from_millis(30);
 /// The most bytes of an answer's body that are read to free the connection.
 const MOST: usize = 64 * 1024;
@@ -213,16 +215,22 @@ impl Client {
         )))
     }
 
-    /// Sends a request, and again over a new connection if a kept-alive one broke: servers close those at any moment.
-    async fn send_over(&self, ask: Ask, authorization: Option<String>) -> Result<Answer> {
-        let again = if ask.repeatable { ask.again() } else { None };
-        match (self.send_once(ask, authorization.as_deref()).await?, again) {
-            (Ok(answer), _) => Ok(answer),
-            (Err(failure), Some(ask)) if failure.kind() == FailureKind::Broken => {
-                let answer = self.send_once(ask, authorization.as_deref()).await?;
-                answer.map(|answer| Answer { repeated: true, ..answer }).map_err(|failure| failure.to_error())
+    /// Sends a request, and again over another connection if a kept-alive one broke: servers close those at any moment, and a busy one
+    /// all of them at once.
+    async fn send_over(&self, mut ask: Ask, authorization: Option<String>) -> Result<Answer> {
+        let mut repeated = 0;
+        loop {
+            let again = if ask.repeatable && repeated < BROKEN { ask.again() } else { None };
+            match (self.send_once(ask, authorization.as_deref()).await?, again) {
+                (Ok(answer), _) => return Ok(Answer { repeated: repeated > 0, ..answer }),
+                (Err(failure), Some(again)) if failure.kind() == FailureKind::Broken => ask = again,
+                (Err(failure), _) => return Err(failure.to_error()),
             }
-            (Err(failure), _) => Err(failure.to_error()),
+            if repeated > 0 {
+                // Meanwhile the others that were closed are found out.
+                sleep(FIRST_PAUSE).await;
+            }
+            repeated += 1;
         }
     }
 

@@ -53,8 +53,9 @@ enum Found {
 impl Inner {
     pub(crate) async fn create(self: &Arc<Self>, key: &ObjectKey, bytes: Bytes) -> Result<Reply<Created>> {
         let decided = self.decide(key, &bytes).await?;
-        if !self.moves_files() {
-            self.make_ahead(&Place::from(key).parent().parent());
+        let record = Place::from(key).parent();
+        if record.is_numbered() && !self.moves_files() {
+            self.make_ahead(&record.parent());
         }
         Ok(decided)
     }
@@ -171,7 +172,7 @@ impl Inner {
         if parent.is_root() {
             self.client.check_root().await?;
         }
-        self.folders.forget();
+        self.folders.forget(parent);
         self.client.make_all(&self.folders, parent).await?;
         match self.client.make(&temporary).await? {
             Made::Yes => Ok(temporary),

@@ -1,6 +1,7 @@
 //! Collections that must be there before something can be put into them.
 
 use std::collections::BTreeSet;
+use std::iter::successors;
 use std::sync::{Mutex, PoisonError};
 
 use longshore_core::Result;
@@ -19,14 +20,31 @@ impl Folders {
         place.is_root() || self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(place)
     }
 
-    /// This collection is there.
+    /// This collection is there, and so is all above it.
     pub(crate) fn note(&self, place: &Place) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(place.clone());
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut next = place.clone();
+        while !next.is_root() && known.insert(next.clone()) {
+            next = next.parent();
+        }
     }
 
-    /// One that was known is not there any more, or none below it is.
-    pub(crate) fn forget(&self) {
+    /// This one is not there any more; whether one above it is, shows when it is made.
+    pub(crate) fn forget(&self, place: &Place) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(place);
+    }
+
+    fn forget_all(&self) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// The collections on the way to this one, itself included, that are not known to be there; the highest first.
+    fn unknown(&self, place: &Place) -> Vec<Place> {
+        let mut way: Vec<Place> = successors(Some(place.clone()), |place| Some(place.parent()))
+            .take_while(|place| !self.knows(place))
+            .collect();
+        way.reverse();
+        way
     }
 }
 
@@ -52,41 +70,40 @@ impl Client {
     }
 
     /// Makes a collection and all above it that are missing. Others may be making them at the same time.
+    ///
+    /// From what is known to be there downwards: where nothing is, nothing is asked for in vain, and where something was read, little
+    /// is missing.
     pub(crate) async fn make_all(&self, folders: &Folders, place: &Place) -> Result<()> {
-        let mut missing = Vec::new();
-        let mut next = place.clone();
-        // From the deepest up: the rarest case is that more than one is missing.
-        loop {
-            if folders.knows(&next) {
-                break;
-            }
-            match self.make(&next).await? {
-                Made::Yes => {
-                    folders.note(&next);
-                    break;
-                }
-                Made::No(answer) => {
-                    let there = self.is_there(answer, &next).await?;
-                    if there {
-                        folders.note(&next);
-                        break;
-                    }
-                    missing.push(next.clone());
-                    next = next.parent();
-                }
-            }
+        if self.make_way(folders, place, false).await? {
+            return Ok(());
         }
-        for place in missing.into_iter().rev() {
-            if let Made::No(answer) = self.make(&place).await?
-                && !self.is_there_now(answer, &place).await?
-            {
-                // What it lies in is there, so it is not the path that is wrong.
-                self.check_root().await?;
-                return Err(root::missing());
+        // One that was known has gone meanwhile; or a server says so to one of two who make the same.
+        folders.forget_all();
+        if self.make_way(folders, place, true).await? {
+            return Ok(());
+        }
+        // What it lies in was made, so it is not the path that is wrong.
+        self.check_root().await?;
+        Err(root::missing())
+    }
+
+    /// Makes those of them that are not known to be there; false if what one lies in is missing. `doubtful`: whatever a refusal
+    /// says, it is looked whether the collection is there.
+    async fn make_way(&self, folders: &Folders, place: &Place, doubtful: bool) -> Result<bool> {
+        for place in folders.unknown(place) {
+            if let Made::No(answer) = self.make(&place).await? {
+                let there = if doubtful {
+                    self.is_there_now(answer, &place).await?
+                } else {
+                    self.is_there(answer, &place).await?
+                };
+                if !there {
+                    return Ok(false);
+                }
             }
             folders.note(&place);
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Whether a collection that could not be made is there. 405 says so on most servers, and each other status on one of them.

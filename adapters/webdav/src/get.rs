@@ -30,6 +30,9 @@ impl Inner {
         let answer = self.client.send(ask).await?;
         if answer.status == 200 || answer.status == 206 {
             self.client.root.seen();
+            if !answer.is_page() {
+                self.folders.note(&folder_of(key));
+            }
         }
         drop(awaited);
         let time = answer.time;
@@ -128,6 +131,12 @@ impl Inner {
         };
         Ok(Reply { value, time })
     }
+}
+
+/// The collection that others like this object are created in.
+fn folder_of(key: &ObjectKey) -> Place {
+    let within = Place::from(key).parent();
+    if key.is_record() { within.parent() } else { within }
 }
 
 /// The value of `Range`. A last byte beyond what a server counts with is left out: some take it for a mistake.

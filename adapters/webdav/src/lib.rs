@@ -24,7 +24,9 @@
 //!   are followed on the same host only.
 //! - Idle timeouts only; see [`HttpOptions`].
 //!
-//! The folder must be there. On disk it looks as a store of [a folder](https://docs.rs/longshore-fs) does, so one device may use it through its mount.
+//! The folder must be there. On disk it looks as a store of [a folder](https://docs.rs/longshore-fs) does, so devices may use it through its mount while
+//! others come over WebDAV. Server and devices must then be allowed to alter what each other makes, and the server must not keep
+//! what it knows of files: lighttpd does for two seconds, unless `server.stat-cache-engine = "disable"` is set.
 //!
 //! | part | what it is |
 //! | --- | --- |

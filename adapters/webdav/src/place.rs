@@ -65,6 +65,8 @@ pub(crate) fn decoded(path: &str) -> String {
 /// What the names of temporaries begin with. No part of an object's name has a dot, so no object is ever taken for one, and no
 /// listing shows one; a leading dot would hide it on some servers.
 const TEMPORARY: &str = "tmp.";
+/// The same of who uses this store through the folder itself.
+const ON_DISK: &str = ".tmp-";
 
 /// A path below the base. Its characters need no escape: those of object names, and the dot of temporaries.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -86,6 +88,12 @@ impl Place {
     /// The collection that it lies in; the root's own is the root.
     pub(crate) fn parent(&self) -> Self {
         Self(self.0.rsplit_once('/').map(|(parent, _)| parent.to_owned()).unwrap_or_default())
+    }
+
+    /// Whether its name is a number: then others follow it where it lies.
+    pub(crate) fn is_numbered(&self) -> bool {
+        let name = self.0.rsplit('/').next().unwrap_or_default();
+        !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit())
     }
 
     /// A place in this collection for a temporary that nobody else has.
@@ -117,9 +125,10 @@ impl fmt::Display for Place {
     }
 }
 
-/// Whether this is the name of a temporary.
+/// Whether this is the name of a temporary, ours or one of who uses this store through the folder itself.
 pub(crate) fn is_temporary(name: &str) -> bool {
-    name.strip_prefix(TEMPORARY).is_some_and(|rest| rest.len() == 32 && rest.bytes().all(|b| b.is_ascii_hexdigit()))
+    let digits = name.strip_prefix(TEMPORARY).or_else(|| name.strip_prefix(ON_DISK)).unwrap_or_default();
+    digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 pub(crate) fn invalid(what: &'static str) -> Error {
@@ -157,11 +166,20 @@ mod tests {
     }
 
     #[test]
+    fn a_number_is_followed_by_others() {
+        let log = Place::root().join("log");
+        assert!(log.join("0000000000000001").is_numbered());
+        assert!(!log.is_numbered() && !log.join("0f").is_numbered() && !Place::root().is_numbered());
+    }
+
+    #[test]
     fn no_object_is_taken_for_a_temporary() {
         let temporary = Place::root().temporary().unwrap();
         assert!(is_temporary(&temporary.to_string()));
         assert!(ObjectKey::new(temporary.to_string()).is_err());
-        assert!(!is_temporary("tmp.notes") && !is_temporary("0000000000000001"));
+        let on_disk = ".tmp-0123456789abcdef0123456789abcdef";
+        assert!(is_temporary(on_disk) && ObjectKey::new(on_disk).is_err());
+        assert!(!is_temporary("tmp.notes") && !is_temporary(".tmp-notes") && !is_temporary("0000000000000001"));
         assert_eq!(temporary.parent(), Place::root());
     }
 }

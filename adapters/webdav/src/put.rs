@@ -51,7 +51,7 @@ impl Inner {
         if !answer.is_done() {
             if matches!(answer.status, 403 | 404 | 409 | 500) {
                 // What it lies in may have been removed.
-                self.folders.forget();
+                self.folders.forget(&temporary.parent());
                 self.client.check_root().await?;
             }
             return Err(answer.error());

@@ -1,7 +1,7 @@
 //! Temporary collections that were made ahead of a `create`: then it takes three round trips, not four.
 //!
-//! Who creates once and ends, as a command does, would leave one behind each time. So they are made from the second `create` in a
-//! collection on, and removed when the storage is dropped.
+//! Who creates once and ends, as a command does, would leave one behind each time. So they are made from the second `create` of a
+//! numbered object in a collection on, and removed when the storage is dropped.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};

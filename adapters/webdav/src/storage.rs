@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use http::header::SERVER;
 use longshore_core::{
     ByteRange, Capabilities, Created, DomainName, Error, ErrorKind, Folder, Listing, Object, ObjectKey, Payload, Reply,
     Result, Runtime, Storage, StoredServer,
@@ -13,11 +14,14 @@ use longshore_core::{
 use tokio::runtime::Handle;
 
 use crate::builder::WebDavBuilder;
-use crate::client::Client;
+use crate::client::{Ask, Client};
 use crate::folders::Folders;
 use crate::place::Place;
 use crate::spares::Spares;
 use crate::temporary::MOVES_FILES;
+
+/// The most characters of what a server calls itself.
+const NAME: usize = 100;
 
 /// A folder on a WebDAV server. Its clones share the connections.
 ///
@@ -77,6 +81,32 @@ impl WebDav {
     pub fn address(&self) -> String {
         self.inner.client.base.to_string()
     }
+
+    /// What software the server says that it is, in its `Server` header; none if it says nothing. It is for people to read: what
+    /// this crate does depends on what servers do, never on what they are called.
+    ///
+    /// Errors: as of a read.
+    pub async fn software(&self) -> Result<Option<String>> {
+        let root = Place::root();
+        let named = |error| self.inner.named(error, "software", &root);
+        let ask = Ask::new("OPTIONS", self.inner.client.collection(&root));
+        let answer = self.inner.client.send(ask).await.map_err(named)?;
+        let software = answer.header(SERVER).map(|text| text.chars().filter(|c| !c.is_control()).take(NAME).collect());
+        answer.finish().await;
+        Ok(software)
+    }
+
+    /// Removes the collections directly in this folder whose names begin so, and in which no file lies, however deep: a storage removes
+    /// objects only, and so leaves the collections that they lay in. Nobody may be writing there.
+    ///
+    /// Errors: as of a listing. What the server does not remove stays.
+    pub async fn remove_empty(&self, prefix: &str) -> Result<()> {
+        self.inner.remove_empty(prefix).await.map_err(|error| self.inner.named(error, "remove_empty", &Place::root()))
+    }
+
+    /// How objects that are created once come to be, and why so.
+    pub const CREATE_METHOD: &'static str = "publishes a collection and reads it back: a server may check first and rename then, and \
+        say of two that both won, but a collection that is not empty is never renamed over";
 
     /// A complete server in this folder, for one domain: lease, log and metadata.
     pub fn server(self, runtime: Arc<dyn Runtime>, domain: &DomainName) -> Result<StoredServer> {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use longshore_core::ServerTime;
+use longshore_core::{Result, ServerTime};
 use tracing::debug;
 
 use crate::client::{Ask, Client};
@@ -31,6 +31,31 @@ impl Inner {
                 self.discard_file(&place).await;
             }
         }
+    }
+
+    /// Removes the collections in the root whose names begin so, and in which no file lies, however deep.
+    pub(crate) async fn remove_empty(&self, prefix: &str) -> Result<()> {
+        let root = Place::root();
+        for member in self.members(&root).await?.value {
+            let place = root.join(member.name());
+            if member.collection && member.name().starts_with(prefix) && self.is_empty(&place).await? {
+                self.discard(&place).await;
+            }
+        }
+        Ok(())
+    }
+
+    async fn is_empty(&self, collection: &Place) -> Result<bool> {
+        let mut unseen = vec![collection.clone()];
+        while let Some(place) = unseen.pop() {
+            for member in self.members(&place).await?.value {
+                if !member.collection {
+                    return Ok(false);
+                }
+                unseen.push(place.join(member.name()));
+            }
+        }
+        Ok(true)
     }
 
     /// Removes a collection of ours that nobody will move any more.

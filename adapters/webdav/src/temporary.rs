@@ -58,7 +58,7 @@ impl Inner {
         match self.file_beside(record, bytes).await {
             // One that was there once may be gone, and servers have four ways to say so.
             Err(error) if known && error.kind() != ErrorKind::Denied => {
-                self.folders.forget();
+                self.folders.forget(&parent);
                 self.folder(&parent).await?;
                 self.file_beside(record, bytes).await
             }

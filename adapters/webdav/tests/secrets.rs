@@ -5,13 +5,13 @@
 
 #![allow(clippy::unwrap_used, reason = "also in the helpers of tests")]
 
-#[allow(dead_code, reason = "other tests use the rest")]
-mod support;
-
 use longshore_core::{ByteRange, Folder, ObjectKey, Result, Storage as _};
 use longshore_http_script::{Answer, Log, Script, response};
 use longshore_webdav::{HttpOptions, WebDav};
-use support::{PASSWORD, Server, USER};
+use longshore_webdav_double::Double;
+
+const USER: &str = Double::USER;
+const PASSWORD: &str = Double::PASSWORD;
 
 const OTHER: &str = "correct horse/battery+staple";
 /// The same, as it stands in an address.
@@ -47,7 +47,7 @@ fn asking(scheme: &str) -> Answer {
 #[tokio::test]
 async fn no_password_and_no_token_is_logged() {
     let log = Log::capture().unwrap();
-    let server = Server::start().unwrap();
+    let server = Double::start().unwrap();
     let url = server.url("store");
     for builder in [
         WebDav::builder(&url).with_password(USER, PASSWORD),

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use longshore::{Error, ErrorKind, Result, Storage, WebDav};
+use longshore::{Error, ErrorKind, Result, Storage, WebDav, WebDavBuilder};
 use longshore_conformance::doctor::{Finding, Health};
+use tokio::runtime::Handle;
 
 use super::Kind;
 
@@ -43,13 +44,26 @@ impl Kind for Collection {
     }
 
     fn look(&self) -> Vec<Finding> {
-        match WebDav::builder_from(&self.url).map(|builder| builder.is_open_to_all()) {
-            Ok(true) => {
-                let text = "requests go to another machine without TLS: everyone on the way can read the password and \
-                            change the documents; use webdavs";
-                vec![Finding { topic: "address", health: Health::Warning, text: text.to_owned() }]
-            }
-            _ => Vec::new(),
+        let mut findings = vec![Finding {
+            topic: "create",
+            health: Health::Note,
+            text: format!("an object that is created once {}", WebDav::CREATE_METHOD),
+        }];
+        let Ok(builder) = WebDav::builder_from(&self.url) else { return findings };
+        if builder.is_open_to_all() {
+            let text = "requests go to another machine without TLS: everyone on the way can read the password and \
+                        change the documents; use webdavs";
+            findings.push(Finding { topic: "address", health: Health::Warning, text: text.to_owned() });
+        }
+        findings.extend(software(builder));
+        findings
+    }
+
+    /// A storage removes objects only: empty collections stay.
+    fn sweep(&self, prefix: &str) {
+        if let (Ok(storage), Ok(runtime)) = (WebDav::open(&self.url), Handle::try_current()) {
+            // What cannot be removed stays, and is told of by later runs.
+            drop(runtime.block_on(storage.remove_empty(prefix)));
         }
     }
 
@@ -65,4 +79,14 @@ impl Kind for Collection {
         };
         Some(step.to_owned())
     }
+}
+
+/// What the server calls itself. One that cannot be asked is no finding: the examination says what is wrong with it.
+fn software(builder: WebDavBuilder) -> Option<Finding> {
+    let software = Handle::try_current().ok()?.block_on(builder.build().ok()?.software()).ok()?;
+    let text = match software {
+        Some(software) => format!("it calls itself `{software}`, on which nothing depends"),
+        None => "it does not say what software it is, and nothing depends on that".to_owned(),
+    };
+    Some(Finding { topic: "server", health: Health::Note, text })
 }

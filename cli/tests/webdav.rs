@@ -1,0 +1,323 @@
+//! A store in a folder on a WebDAV server: the whole command works, and whatever can be wrong with the folder, its address or its
+//! server gives one clear line and the right exit code, with no secret in it, and nothing is lost.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod support;
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use longshore_webdav_double::Double;
+use support::{Ended, Place};
+
+/// What must never be printed: the password, one that is wrong, and what goes over the wire for the first.
+const SECRETS: [&str; 3] = [Double::PASSWORD, "open-sesame", "ZGF2OmRhdi1wYXNzLTE"];
+
+/// A server, and devices that sync through a folder of it.
+struct Shore {
+    place: Place,
+    server: Double,
+    scheme: &'static str,
+}
+
+impl Shore {
+    fn new() -> Self {
+        Self { place: Place::new(), server: Double::start().unwrap(), scheme: "webdav" }
+    }
+
+    fn with_tls() -> Self {
+        Self { place: Place::new(), server: Double::start_with_tls().unwrap(), scheme: "webdavs" }
+    }
+
+    /// Two devices in step, with three files.
+    fn settled() -> Self {
+        let shore = Self::new();
+        shore.init("one", &[]).ok();
+        shore.init("two", &["--join"]).ok();
+        for name in ["a.txt", "b.txt", "c.txt"] {
+            shore.place.write(&format!("one/{name}"), name);
+        }
+        shore.settle();
+        shore
+    }
+
+    fn settle(&self) {
+        for device in ["one", "two", "one"] {
+            self.sync(device).ok();
+        }
+        self.place.equal("one", "two");
+    }
+
+    /// The address of a folder on the server.
+    fn url(&self, path: &str) -> String {
+        format!("{}://{}/{path}", self.scheme, self.server.address())
+    }
+
+    /// That folder on the server's disk.
+    fn folder(&self, name: &str) -> PathBuf {
+        self.server.folder().join(name)
+    }
+
+    /// The command, with nothing of this process' own settings.
+    fn longshore(&self) -> Command {
+        let mut command = support::longshore();
+        for (name, _) in std::env::vars_os() {
+            let name = name.to_string_lossy().into_owned();
+            if name.starts_with("WEBDAV_") || name.to_ascii_lowercase().ends_with("_proxy") {
+                command.env_remove(name);
+            }
+        }
+        command.env("WEBDAV_USER", Double::USER).env("WEBDAV_PASSWORD", Double::PASSWORD);
+        command
+    }
+
+    fn init_at(&self, url: &str, device: &str, more: &[&str]) -> Command {
+        fs::create_dir_all(self.place.path(device)).unwrap();
+        let mut command = self.longshore();
+        command.args(["--json", "init"]).arg(self.place.path(device)).args([url, "--device", device]).args(more);
+        command
+    }
+
+    fn init(&self, device: &str, more: &[&str]) -> Ended {
+        ended(&mut self.init_at(&self.url("store"), device, more))
+    }
+
+    fn sync(&self, device: &str) -> Ended {
+        self.run("sync", device)
+    }
+
+    fn run(&self, name: &str, device: &str) -> Ended {
+        ended(self.longshore().args(["--json", name]).arg(self.place.path(device)))
+    }
+
+    fn doctor(&self, url: &str) -> Command {
+        let mut command = self.longshore();
+        command.args(["--json", "doctor", url]);
+        command
+    }
+}
+
+/// Runs it. Whatever it is and however it ends, it prints no secret.
+fn ended(command: &mut Command) -> Ended {
+    let ended = Ended::from(command.output().unwrap());
+    for secret in SECRETS {
+        assert!(!ended.out.contains(secret) && !ended.err.contains(secret), "{} {}", ended.out, ended.err);
+    }
+    ended
+}
+
+#[test]
+fn two_devices_stay_in_step_through_a_folder() {
+    let shore = Shore::settled();
+    shore.place.write("two/d.txt", "d");
+    shore.place.remove("one/a.txt");
+    shore.settle();
+    assert_eq!(shore.place.files("one").len(), 3);
+    let status = shore.run("status", "one").ok().json();
+    assert_eq!(status["url"], shore.url("store"));
+    let log = ended(shore.longshore().args(["--json", "log", "--folder"]).arg(shore.place.path("two"))).ok().json();
+    assert!(log["entries"].as_array().unwrap().len() >= 3, "{log}");
+    shore.run("detach", "two").ok();
+}
+
+#[test]
+fn one_folder_is_used_over_webdav_and_on_disk() {
+    let shore = Shore::settled();
+    let mounted = longshore::file_url(&shore.folder("store"));
+    ended(&mut shore.init_at(&mounted, "three", &["--join"])).ok();
+    for number in 0..5 {
+        shore.place.write(&format!("three/of-three-{number}.txt"), "on disk");
+        shore.place.write(&format!("one/of-one-{number}.txt"), "over webdav");
+        for device in ["three", "one"] {
+            shore.sync(device).ok();
+        }
+    }
+    for device in ["three", "two"] {
+        shore.sync(device).ok();
+    }
+    assert_eq!(shore.place.files("three").len(), 13);
+    for device in ["two", "three"] {
+        shore.place.equal("one", device);
+    }
+}
+
+#[test]
+fn a_folder_is_examined() {
+    let shore = Shore::new();
+    let doctor = ended(&mut shore.doctor(&shore.url("store"))).ok().json();
+    assert_eq!(doctor["health"], "good", "{doctor}");
+    let told = |topic: &str| {
+        let findings = doctor["findings"].as_array().unwrap().iter();
+        let texts = findings.filter(|finding| finding["topic"] == topic);
+        texts.map(|finding| finding["text"].as_str().unwrap().to_owned()).collect::<Vec<_>>().join(" ")
+    };
+    assert!(told("server").contains("calls itself `webdav-double/1.0 (any)`"), "{doctor}");
+    assert!(told("create").contains("publishes a collection and reads it back"), "{doctor}");
+    assert_eq!(fs::read_dir(shore.folder("store")).unwrap().count(), 0, "the doctor left something");
+    let only = ["--quick", "--only", "storage::root::", "--only", "storage::names::"];
+    let suite = ended(shore.longshore().args(["conformance", &shore.url("store")]).args(only)).ok();
+    let ran = |name: &str| suite.err.lines().any(|line| line.contains(name) && line.contains("... passed"));
+    assert!(ran("missing") && ran("credentials"), "{}", suite.err);
+    assert_eq!(fs::read_dir(shore.folder("store")).unwrap().count(), 0, "the suite left something");
+}
+
+#[test]
+fn addresses_with_and_without_a_slash_with_spaces_and_other_letters() {
+    let shore = Shore::new();
+    fs::create_dir_all(shore.folder("my notes/Grüße ☂")).unwrap();
+    let path = "my%20notes/Gr%C3%BC%C3%9Fe%20%E2%98%82";
+    let devices =
+        [("one", shore.url(path)), ("two", shore.url(&format!("{path}/"))), ("three", shore.url("my notes/Grüße ☂"))];
+    for (device, url) in &devices {
+        shore.place.write(&format!("{device}/{device}.txt"), device);
+        ended(&mut shore.init_at(url, device, &[])).ok();
+        shore.sync(device).ok();
+    }
+    for (device, url) in &devices {
+        shore.sync(device).ok();
+        assert_eq!(shore.place.files(device).len(), 3, "{url}");
+    }
+    assert!(shore.folder("my notes/Grüße ☂/format/data").is_file());
+}
+
+#[test]
+fn a_wrong_address_is_refused_and_no_secret_repeated() {
+    let shore = Shore::new();
+    for (address, said) in [
+        ("webdavs://", "webdavs://host/path"),
+        ("webdavs:///path", "names no host"),
+        ("webdavs://host/x?secret=open-sesame", "a parameter that is not known"),
+        ("webdavs://dav:open-sesame@host/x", "set WEBDAV_USER and WEBDAV_PASSWORD"),
+        ("webdavs://dav:a/open-sesame@host/x", "set WEBDAV_USER and WEBDAV_PASSWORD"),
+        ("webdavs://host/a//b", "empty part"),
+        ("https://dav:open-sesame@host/x", "take it out"),
+    ] {
+        for mut command in [shore.init_at(address, "one", &[]), shore.doctor(address)] {
+            let line = ended(&mut command).fails(2);
+            assert!(line.contains(said), "{address}: {line}");
+        }
+    }
+    assert!(!shore.place.path("one/.longshore").exists());
+}
+
+/// Whatever is attached is refused with this line, and so is whatever is to be attached.
+#[track_caller]
+fn refused(shore: &Shore, alter: impl Fn(&mut Command), code: i32, said: &str) {
+    shore.place.write("one/new.txt", "new");
+    let mut sync = shore.longshore();
+    sync.args(["--json", "sync"]).arg(shore.place.path("one"));
+    let init = shore.init_at(&shore.url("store"), "three", &[]);
+    for mut command in [sync, init] {
+        alter(&mut command);
+        let line = ended(&mut command).fails(code);
+        assert!(line.contains(said) && line.contains(&shore.server.url("store")), "{line}");
+    }
+    let mut doctor = shore.doctor(&shore.url("store"));
+    alter(&mut doctor);
+    let doctor = ended(&mut doctor);
+    assert_eq!(doctor.code, Some(code), "{} {}", doctor.out, doctor.err);
+    assert!(!shore.place.path("three/.longshore").exists());
+    assert_eq!(shore.place.files("one").len(), 4);
+}
+
+#[test]
+fn a_wrong_password_is_an_error() {
+    let shore = Shore::settled();
+    let wrong = |command: &mut Command| {
+        command.env("WEBDAV_PASSWORD", "open-sesame");
+    };
+    refused(&shore, wrong, 1, "check WEBDAV_USER and WEBDAV_PASSWORD");
+    shore.settle();
+}
+
+#[test]
+fn no_password_is_an_error() {
+    let shore = Shore::settled();
+    let none = |command: &mut Command| {
+        command.env_remove("WEBDAV_USER").env_remove("WEBDAV_PASSWORD");
+    };
+    refused(&shore, none, 1, "set WEBDAV_USER and WEBDAV_PASSWORD");
+    shore.settle();
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_an_error_and_no_empty_store() {
+    let shore = Shore::settled();
+    fs::rename(shore.folder("store"), shore.folder("away")).unwrap();
+    refused(&shore, |_| (), 6, "the folder is not there; make it on the server, or check the address");
+    assert!(!shore.folder("store").exists(), "nothing is made in its place");
+    fs::rename(shore.folder("away"), shore.folder("store")).unwrap();
+    shore.settle();
+}
+
+#[test]
+fn a_login_page_in_the_server_s_place_is_an_error() {
+    let shore = Shore::settled();
+    for status in [200, 203] {
+        shore.server.show_page(status, "<html><body>Welcome to the hotel</body></html>");
+        refused(&shore, |_| (), 6, "a web page answered");
+    }
+    shore.server.recover();
+    shore.settle();
+}
+
+#[test]
+fn a_server_that_lets_nobody_write_is_an_error() {
+    let shore = Shore::settled();
+    shore.server.refuse_writes(403);
+    shore.place.write("one/new.txt", "new");
+    let line = shore.sync("one").fails(1);
+    assert!(line.contains(&shore.server.url("store")) && line.contains("it forbids this"), "{line}");
+    assert_eq!(ended(&mut shore.doctor(&shore.url("store"))).code, Some(1));
+    // Who only reads goes on.
+    shore.sync("two").ok();
+    shore.server.recover();
+    shore.settle();
+}
+
+#[test]
+fn a_full_server_is_an_error_until_there_is_room_again() {
+    let shore = Shore::settled();
+    shore.server.refuse_writes(507);
+    shore.place.write("one/new.txt", "new");
+    let line = shore.sync("one").fails(1);
+    assert!(line.contains(&shore.server.url("store")) && line.contains("no room left"), "{line}");
+    shore.server.recover();
+    shore.settle();
+    assert_eq!(shore.place.read("two/new.txt").unwrap(), "new");
+}
+
+#[test]
+fn tls_to_a_port_for_plain_text_is_an_error() {
+    let shore = Shore::new();
+    let url = shore.url("store").replace("webdav:", "webdavs:");
+    let line = ended(&mut shore.init_at(&url, "one", &[])).fails(6);
+    assert!(line.contains("no TLS connection; is this an http address, or a port for plain text?"), "{line}");
+    assert_eq!(ended(&mut shore.doctor(&url)).code, Some(6));
+}
+
+#[test]
+fn a_place_where_nobody_listens_is_an_error() {
+    let shore = Shore::new();
+    let line = ended(&mut shore.init_at("webdav://127.0.0.1:1/store", "one", &[])).fails(6);
+    assert!(line.contains("cannot be reached"), "{line}");
+}
+
+#[test]
+fn a_certificate_of_our_own_is_an_error_until_its_authority_is_given() {
+    let shore = Shore::with_tls();
+    let line = shore.init("one", &[]).fails(6);
+    assert!(
+        line.contains(&shore.server.url("store")) && line.contains("the server's certificate is not trusted"),
+        "{line}"
+    );
+    // What the line says helps.
+    shore.place.write("authority.pem", Double::AUTHORITY);
+    let address = format!("{}?ca={}", shore.url("store"), shore.place.path("authority.pem").display());
+    ended(&mut shore.init_at(&address, "one", &[])).ok();
+    shore.place.write("one/a.txt", "a");
+    shore.sync("one").ok();
+    assert!(shore.folder("store/domains").is_dir());
+}
