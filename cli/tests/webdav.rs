@@ -61,7 +61,7 @@ impl Shore {
     }
 
     /// The command, with nothing of this process' own settings.
-    fn longshore(&self) -> Command {
+    fn longshore() -> Command {
         let mut command = support::longshore();
         for (name, _) in std::env::vars_os() {
             let name = name.to_string_lossy().into_owned();
@@ -75,7 +75,7 @@ impl Shore {
 
     fn init_at(&self, url: &str, device: &str, more: &[&str]) -> Command {
         fs::create_dir_all(self.place.path(device)).unwrap();
-        let mut command = self.longshore();
+        let mut command = Self::longshore();
         command.args(["--json", "init"]).arg(self.place.path(device)).args([url, "--device", device]).args(more);
         command
     }
@@ -89,11 +89,11 @@ impl Shore {
     }
 
     fn run(&self, name: &str, device: &str) -> Ended {
-        ended(self.longshore().args(["--json", name]).arg(self.place.path(device)))
+        ended(Self::longshore().args(["--json", name]).arg(self.place.path(device)))
     }
 
-    fn doctor(&self, url: &str) -> Command {
-        let mut command = self.longshore();
+    fn doctor(url: &str) -> Command {
+        let mut command = Self::longshore();
         command.args(["--json", "doctor", url]);
         command
     }
@@ -117,7 +117,7 @@ fn two_devices_stay_in_step_through_a_folder() {
     assert_eq!(shore.place.files("one").len(), 3);
     let status = shore.run("status", "one").ok().json();
     assert_eq!(status["url"], shore.url("store"));
-    let log = ended(shore.longshore().args(["--json", "log", "--folder"]).arg(shore.place.path("two"))).ok().json();
+    let log = ended(Shore::longshore().args(["--json", "log", "--folder"]).arg(shore.place.path("two"))).ok().json();
     assert!(log["entries"].as_array().unwrap().len() >= 3, "{log}");
     shore.run("detach", "two").ok();
 }
@@ -146,7 +146,7 @@ fn one_folder_is_used_over_webdav_and_on_disk() {
 #[test]
 fn a_folder_is_examined() {
     let shore = Shore::new();
-    let doctor = ended(&mut shore.doctor(&shore.url("store"))).ok().json();
+    let doctor = ended(&mut Shore::doctor(&shore.url("store"))).ok().json();
     assert_eq!(doctor["health"], "good", "{doctor}");
     let told = |topic: &str| {
         let findings = doctor["findings"].as_array().unwrap().iter();
@@ -157,7 +157,7 @@ fn a_folder_is_examined() {
     assert!(told("create").contains("publishes a collection and reads it back"), "{doctor}");
     assert_eq!(fs::read_dir(shore.folder("store")).unwrap().count(), 0, "the doctor left something");
     let only = ["--quick", "--only", "storage::root::", "--only", "storage::names::"];
-    let suite = ended(shore.longshore().args(["conformance", &shore.url("store")]).args(only)).ok();
+    let suite = ended(Shore::longshore().args(["conformance", &shore.url("store")]).args(only)).ok();
     let ran = |name: &str| suite.err.lines().any(|line| line.contains(name) && line.contains("... passed"));
     assert!(ran("missing") && ran("credentials"), "{}", suite.err);
     assert_eq!(fs::read_dir(shore.folder("store")).unwrap().count(), 0, "the suite left something");
@@ -194,7 +194,7 @@ fn a_wrong_address_is_refused_and_no_secret_repeated() {
         ("webdavs://host/a//b", "empty part"),
         ("https://dav:open-sesame@host/x", "take it out"),
     ] {
-        for mut command in [shore.init_at(address, "one", &[]), shore.doctor(address)] {
+        for mut command in [shore.init_at(address, "one", &[]), Shore::doctor(address)] {
             let line = ended(&mut command).fails(2);
             assert!(line.contains(said), "{address}: {line}");
         }
@@ -206,7 +206,7 @@ fn a_wrong_address_is_refused_and_no_secret_repeated() {
 #[track_caller]
 fn refused(shore: &Shore, alter: impl Fn(&mut Command), code: i32, said: &str) {
     shore.place.write("one/new.txt", "new");
-    let mut sync = shore.longshore();
+    let mut sync = Shore::longshore();
     sync.args(["--json", "sync"]).arg(shore.place.path("one"));
     let init = shore.init_at(&shore.url("store"), "three", &[]);
     for mut command in [sync, init] {
@@ -214,7 +214,7 @@ fn refused(shore: &Shore, alter: impl Fn(&mut Command), code: i32, said: &str) {
         let line = ended(&mut command).fails(code);
         assert!(line.contains(said) && line.contains(&shore.server.url("store")), "{line}");
     }
-    let mut doctor = shore.doctor(&shore.url("store"));
+    let mut doctor = Shore::doctor(&shore.url("store"));
     alter(&mut doctor);
     let doctor = ended(&mut doctor);
     assert_eq!(doctor.code, Some(code), "{} {}", doctor.out, doctor.err);
@@ -270,7 +270,7 @@ fn a_server_that_lets_nobody_write_is_an_error() {
     shore.place.write("one/new.txt", "new");
     let line = shore.sync("one").fails(1);
     assert!(line.contains(&shore.server.url("store")) && line.contains("it forbids this"), "{line}");
-    assert_eq!(ended(&mut shore.doctor(&shore.url("store"))).code, Some(1));
+    assert_eq!(ended(&mut Shore::doctor(&shore.url("store"))).code, Some(1));
     // Who only reads goes on.
     shore.sync("two").ok();
     shore.server.recover();
@@ -295,7 +295,7 @@ fn tls_to_a_port_for_plain_text_is_an_error() {
     let url = shore.url("store").replace("webdav:", "webdavs:");
     let line = ended(&mut shore.init_at(&url, "one", &[])).fails(6);
     assert!(line.contains("no TLS connection; is this an http address, or a port for plain text?"), "{line}");
-    assert_eq!(ended(&mut shore.doctor(&url)).code, Some(6));
+    assert_eq!(ended(&mut Shore::doctor(&url)).code, Some(6));
 }
 
 #[test]
