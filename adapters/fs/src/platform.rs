@@ -1,6 +1,6 @@
 //! The file operations on each operating system: the only module with code for one of them.
 //!
-//! On Unix every path is walked folder by folder, each opened without following links, so nothing can be swapped under a
+//! On Unix every path is opened without following links, in one call on Linux, else folder by folder: nothing can be swapped under a
 //! call. Elsewhere the parts are checked by name before the call.
 
 // Compiled for tests everywhere, so that it cannot rot on a developer's machine.
