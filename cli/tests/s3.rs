@@ -300,7 +300,7 @@ fn an_expired_session_token_is_an_error() {
 
 #[test]
 fn a_clock_that_is_far_off_is_an_error() {
-    let said = ["s3://test/notes", "this machine's clock is too far from the server's", "set it right"];
+    let said = ["s3://test/notes", "this machine's clock is too far from the server's", "set the clock right"];
     refused_by_the_server(403, "RequestTimeTooSkewed", 1, &said);
 }
 

@@ -110,7 +110,7 @@ pub async fn examine(open: &Open) -> Vec<Finding> {
     };
     let mut findings = vec![Finding::new("reachable", Health::Good, "it answers, and lets us in")];
     let patient = Patient::new(first, place);
-    let asked = tokio::time::timeout(ASKING, checks::all(&patient, open, &mut findings)).await;
+    let asked = tokio::time::timeout(ASKING, ask(&patient, open, &mut findings)).await;
     if asked.is_err() {
         findings.push(checks::cut_off(&findings, ASKING));
     }
@@ -124,6 +124,27 @@ pub async fn examine(open: &Open) -> Vec<Finding> {
     findings.extend(claims);
     findings.push(Finding::new("limits of this", Health::Note, checks::LIMITS));
     findings
+}
+
+/// Asks of the adapter's usual method to create, and where that does not hold, of the one that a new store would be made by instead.
+async fn ask(patient: &Patient, open: &Open, findings: &mut Vec<Finding>) {
+    let before = findings.len();
+    checks::all(patient, open, findings).await;
+    if !checks::is_bad(findings) {
+        return;
+    }
+    let Some(method) = patient.adopt() else { return };
+    let usual = findings.split_off(before);
+    checks::all(patient, open, findings).await;
+    if checks::is_bad(findings) {
+        findings.truncate(before);
+        findings.extend(usual);
+        return;
+    }
+    let why = usual.last().map(|finding| finding.text.as_str()).unwrap_or_default();
+    let text =
+        format!("the adapter's usual method to create does not hold here ({why}): a new store is made by {method}");
+    findings.push(Finding::new("method", Health::Note, text));
 }
 
 /// The findings, and what was left out since it would say nothing after one of them.

@@ -8,6 +8,7 @@ mod broken;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -244,4 +245,63 @@ async fn after_what_is_bad_the_rest_is_said_to_be_not_examined() {
     let last = &findings[2].text;
     assert!(!last.contains("writable") && last.starts_with("creates once; "), "{last}");
     assert!(last.contains("large objects: after what was found above"), "{last}");
+}
+
+/// A storage whose usual method replaces what is there, and which knows one that does not.
+#[derive(Debug)]
+struct TwoMethods {
+    shared: MemoryStorage,
+    second: AtomicBool,
+}
+
+#[async_trait]
+impl Storage for TwoMethods {
+    fn capabilities(&self) -> Capabilities {
+        let second = self.second.load(Ordering::SeqCst);
+        self.shared.capabilities().with_methods(second.then_some("second"), (!second).then_some("second"))
+    }
+
+    async fn create(&self, key: &ObjectKey, bytes: Bytes) -> Result<Reply<Created>> {
+        if !self.second.load(Ordering::SeqCst) {
+            self.shared.delete(key).await?;
+        }
+        self.shared.create(key, bytes).await
+    }
+
+    async fn put(&self, key: &ObjectKey, payload: Payload) -> Result<Reply<()>> {
+        self.shared.put(key, payload).await
+    }
+
+    async fn get(&self, key: &ObjectKey, range: ByteRange) -> Result<Reply<Option<Object>>> {
+        self.shared.get(key, range).await
+    }
+
+    async fn list(&self, folder: &Folder, after: Option<&str>) -> Result<Reply<Listing>> {
+        self.shared.list(folder, after).await
+    }
+
+    async fn delete(&self, key: &ObjectKey) -> Result<Reply<()>> {
+        self.shared.delete(key).await
+    }
+
+    fn adopt(&self, method: &str) -> bool {
+        self.second.store(method == "second", Ordering::SeqCst);
+        method == "second"
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_another_method_makes_safe_is_safe() {
+    let shared = MemoryStorage::new();
+    let at = shared.clone();
+    let open = move || -> Opened {
+        let storage = TwoMethods { shared: at.clone(), second: AtomicBool::default() };
+        Box::pin(async move { Ok(Arc::new(storage) as Arc<dyn Storage>) })
+    };
+    let findings = examine(&open).await;
+    assert!(worst(&findings) < Health::Warning, "{findings:#?}");
+    let method = findings.iter().find(|finding| finding.topic == "method").unwrap();
+    assert!(method.text.contains("creates a name that is taken"), "{method}");
+    assert!(method.text.ends_with("a new store is made by second"), "{method}");
+    assert!(shared.objects().is_empty());
 }

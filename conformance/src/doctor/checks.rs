@@ -88,7 +88,11 @@ pub(super) fn refused(flaw: Flaw) -> String {
 
 /// Asks everything, and stops at the first thing that makes data unsafe.
 pub(super) async fn all(patient: &Patient, open: &Open, findings: &mut Vec<Finding>) {
-    let asked = &Asked { clients: patient.clients(open, RACERS).await, patient };
+    let clients = match patient.clients(open, RACERS).await {
+        Ok(clients) => clients,
+        Err(error) => return findings.push(answer(WRITABLE, Err(error.into()))),
+    };
+    let asked = &Asked { clients, patient };
     findings.push(answer(WRITABLE, writable(asked).await));
     if is_bad(findings) {
         return;
