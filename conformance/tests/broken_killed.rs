@@ -254,13 +254,8 @@ fn one_that_hangs_while_it_is_dead_passes() {
 }
 
 fn one_that_forgets_is_caught() {
-    let kills = [
-        Kill::ForgetsAnEntry,
-        Kill::ForgetsFourEntries,
-        Kill::ForgetsASegment,
-        Kill::ForgetsAll,
-        Kill::GoesBack,
-    ];
+    let kills =
+        [Kill::ForgetsAnEntry, Kill::ForgetsFourEntries, Kill::ForgetsASegment, Kill::ForgetsAll, Kill::GoesBack];
     for seed in 0..5 {
         let matrix = Matrix { rows: kills.into_iter().map(|kill| killed(kill, seed)).collect() };
         for line in matrix.rows.iter().flat_map(Row::failures) {
