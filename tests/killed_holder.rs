@@ -154,7 +154,7 @@ impl Storage for DeadlyStorage {
         self.inner.capabilities()
     }
 
-    fn adopt(&self, method: &str) -> bool {
+    fn adopt(&self, method: Option<&str>) -> bool {
         self.inner.adopt(method)
     }
 

@@ -114,7 +114,7 @@ impl Storage for DyingStorage {
         self.inner.capabilities()
     }
 
-    fn adopt(&self, method: &str) -> bool {
+    fn adopt(&self, method: Option<&str>) -> bool {
         self.inner.adopt(method)
     }
 

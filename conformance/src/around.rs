@@ -32,7 +32,7 @@ impl<A: Around> Storage for Wrapped<dyn Storage, A> {
         self.inner.capabilities()
     }
 
-    fn adopt(&self, method: &str) -> bool {
+    fn adopt(&self, method: Option<&str>) -> bool {
         self.inner.adopt(method)
     }
 

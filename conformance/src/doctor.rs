@@ -110,9 +110,18 @@ pub async fn examine(open: &Open) -> Vec<Finding> {
     };
     let mut findings = vec![Finding::new("reachable", Health::Good, "it answers, and lets us in")];
     let patient = Patient::new(first, place);
-    let asked = tokio::time::timeout(ASKING, ask(&patient, open, &mut findings)).await;
-    if asked.is_err() {
-        findings.push(checks::cut_off(&findings, ASKING));
+    let (before, mut usual) = (findings.len(), Vec::new());
+    let asked = tokio::time::timeout(ASKING, ask(&patient, open, &mut findings, &mut usual)).await;
+    if usual.is_empty() {
+        if asked.is_err() {
+            findings.push(checks::cut_off(&findings, ASKING));
+        }
+    } else if asked.is_err() || checks::is_bad(&findings) {
+        // What was seen of the usual method stands.
+        findings.truncate(before);
+        findings.append(&mut usual);
+    } else {
+        findings.push(other_method(&patient, &usual));
     }
     findings.extend(tidy(&patient).await);
     let claims = claims::all(&patient.capabilities());
@@ -126,25 +135,23 @@ pub async fn examine(open: &Open) -> Vec<Finding> {
     findings
 }
 
-/// Asks of the adapter's usual method to create, and where that does not hold, of the one that a new store would be made by instead.
-async fn ask(patient: &Patient, open: &Open, findings: &mut Vec<Finding>) {
+/// Asks of the adapter's usual method to create, and where that does not hold, of the one that a new store would be made by instead:
+/// then `usual` has what was found first.
+async fn ask(patient: &Patient, open: &Open, findings: &mut Vec<Finding>, usual: &mut Vec<Finding>) {
     let before = findings.len();
     checks::all(patient, open, findings).await;
-    if !checks::is_bad(findings) {
-        return;
+    if checks::is_bad(findings) && patient.adopt().is_some() {
+        *usual = findings.split_off(before);
+        checks::all(patient, open, findings).await;
     }
-    let Some(method) = patient.adopt() else { return };
-    let usual = findings.split_off(before);
-    checks::all(patient, open, findings).await;
-    if checks::is_bad(findings) {
-        findings.truncate(before);
-        findings.extend(usual);
-        return;
-    }
+}
+
+fn other_method(patient: &Patient, usual: &[Finding]) -> Finding {
     let why = usual.last().map(|finding| finding.text.as_str()).unwrap_or_default();
+    let method = patient.method().unwrap_or("another");
     let text =
         format!("the adapter's usual method to create does not hold here ({why}): a new store is made by {method}");
-    findings.push(Finding::new("method", Health::Note, text));
+    Finding::new("method", Health::Note, text)
 }
 
 /// The findings, and what was left out since it would say nothing after one of them.

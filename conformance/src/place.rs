@@ -31,7 +31,7 @@ impl Storage for Prefixed {
         self.inner.capabilities()
     }
 
-    fn adopt(&self, method: &str) -> bool {
+    fn adopt(&self, method: Option<&str>) -> bool {
         self.inner.adopt(method)
     }
 

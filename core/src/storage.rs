@@ -257,12 +257,11 @@ pub trait Storage: fmt::Debug + Send + Sync {
     /// - **Idempotency**: free to repeat. Its name is never used again.
     async fn delete(&self, key: &ObjectKey) -> Result<Reply<()>>;
 
-    /// Creates by this method from now on, if the adapter knows it, and says whether it does. It does no I/O.
+    /// Creates by this method from now on, or by the usual one, if the adapter can, and says whether it does. It does no I/O.
     ///
     /// A store's `format` may require one. Most adapters know one method only, and leave this as it is: then such a store is refused.
-    fn adopt(&self, method: &str) -> bool {
-        let _ = method;
-        false
+    fn adopt(&self, method: Option<&str>) -> bool {
+        method.is_none()
     }
 }
 
@@ -294,7 +293,7 @@ impl<S: Storage + ?Sized> Storage for std::sync::Arc<S> {
         (**self).delete(key).await
     }
 
-    fn adopt(&self, method: &str) -> bool {
+    fn adopt(&self, method: Option<&str>) -> bool {
         (**self).adopt(method)
     }
 }

@@ -37,6 +37,8 @@ struct TwoMethods {
     usual: Usual,
     second: AtomicBool,
     second_holds: bool,
+    /// The app asked for the second method.
+    asked_for: bool,
     once: AtomicBool,
 }
 
@@ -65,9 +67,11 @@ impl Bend for TwoMethods {
         }
     }
 
-    fn adopt(&self, _: &dyn Storage, method: &str) -> bool {
-        let known = method == SECOND;
-        self.second.fetch_or(known, Ordering::SeqCst);
+    fn adopt(&self, _: &dyn Storage, method: Option<&str>) -> bool {
+        let known = method == Some(SECOND) || (method.is_none() && !self.asked_for);
+        if known {
+            self.second.store(method.is_some(), Ordering::SeqCst);
+        }
         known
     }
 }
@@ -77,8 +81,8 @@ fn client(memory: &MemoryStorage, usual: Usual) -> Arc<Forward<MemoryStorage, Tw
 }
 
 fn client_with(memory: &MemoryStorage, usual: Usual, second_holds: bool) -> Arc<Forward<MemoryStorage, TwoMethods>> {
-    let bend = TwoMethods { usual, second: AtomicBool::default(), second_holds, once: AtomicBool::default() };
-    Arc::new(Forward::new(memory.clone(), bend))
+    let (second, once) = (AtomicBool::default(), AtomicBool::default());
+    Arc::new(Forward::new(memory.clone(), TwoMethods { usual, second, second_holds, asked_for: false, once }))
 }
 
 fn server(storage: Arc<dyn Storage>, sim: &Sim) -> StoredServer {
@@ -112,7 +116,9 @@ fn the_second_is_chosen_only_where_the_first_does_not_hold() {
 
 #[test]
 fn where_neither_holds_the_first_reason_is_told() {
-    let error = initialize(client_with(&MemoryStorage::new(), Usual::Replaces, false)).unwrap_err();
+    let storage = client_with(&MemoryStorage::new(), Usual::Replaces, false);
+    let error = initialize(storage.clone()).unwrap_err();
+    assert_eq!(storage.capabilities().method, None, "it is asked of the usual method again");
     assert_eq!(error.kind(), ErrorKind::Unsupported);
     assert!(error.message().contains("creates a name that is taken"), "{error}");
 }
@@ -135,9 +141,27 @@ fn all_clients_of_the_store_use_the_same() {
 fn the_second_is_refused_where_the_store_is_made_by_the_first() {
     let memory = MemoryStorage::new();
     initialize(Arc::new(memory.clone())).unwrap();
+    let (second, once) = (AtomicBool::new(true), AtomicBool::default());
+    let asked = TwoMethods { usual: Usual::Holds, second, second_holds: true, asked_for: true, once };
+    let storage: Arc<dyn Storage> = Arc::new(Forward::new(memory.clone(), asked));
+    assert_eq!(initialize(storage.clone()).unwrap_err().kind(), ErrorKind::Unsupported);
+    let sim = Sim::new(1);
+    let error = sim.run(server(storage, &sim).lock(&LockRequest::new("test")), || false).unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported, "nor is a lease taken by it");
+    // One that only happens to be at the second goes back to the first.
     let storage = client(&memory, Usual::Holds);
-    assert!(storage.adopt(SECOND));
-    assert_eq!(initialize(storage).unwrap_err().kind(), ErrorKind::Unsupported);
+    assert!(storage.adopt(Some(SECOND)));
+    initialize(storage.clone()).unwrap();
+    assert_eq!(storage.capabilities().method, None);
+}
+
+/// By the second method a folder stands there before what lies in it.
+#[test]
+fn an_empty_folder_of_the_name_format_is_no_damaged_store() {
+    let memory = MemoryStorage::new();
+    let hidden = ObjectKey::new("format/none/data").unwrap();
+    Sim::new(1).run(memory.create(&hidden, "x".into()), || false).unwrap().unwrap();
+    initialize(Arc::new(memory)).unwrap();
 }
 
 #[test]

@@ -170,6 +170,7 @@ impl WebDavBuilder {
             spares: Spares::default(),
             claims,
             moves_files: AtomicBool::new(self.moves_files),
+            asked_for: self.moves_files,
             full: Folders::default(),
         };
         Ok(WebDav { inner: Arc::new(inner) })

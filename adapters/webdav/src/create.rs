@@ -84,6 +84,7 @@ impl Inner {
         // From here on, a dropped future or a lost answer leaves the temporary as it is: the server may still be moving it, and a
         // collection that is emptied meanwhile would be published empty.
         let mut told = self.publish(&temporary, key).await?;
+        let mut again = false;
         for look in 0..LOOKS {
             let (found, reply) = self.look(key, bytes).await?;
             match (found, &told) {
@@ -100,7 +101,8 @@ impl Inner {
                     }
                     return Ok(reply.map(|()| Created::Exists));
                 }
-                (Found::Nothing, Told::Refused(error)) if is_final(error) => {
+                // Where it is not the first refusal, the first may have been of a proxy, and the server still at it.
+                (Found::Nothing, Told::Refused(error)) if is_final(error) && !again => {
                     self.drop_temporary(&temporary).await;
                     let Told::Refused(error) = told else { break };
                     return Err(error.with_outcome(Outcome::NotApplied));
@@ -110,7 +112,9 @@ impl Inner {
             }
             if look == LOOKS / 2 && matches!(told, Told::Refused(_)) {
                 // Nothing is there, and the refusal may have been of a moment: two requests met.
-                told = self.publish(&temporary, key).await?;
+                again = true;
+                let told_now = self.publish(&temporary, key).await;
+                told = told_now.map_err(|error| error.with_outcome(Outcome::Unknown))?;
             }
         }
         Err(match told {
@@ -236,6 +240,9 @@ impl Inner {
         let ask = Ask::new("GET", temporary.data(&self.client));
         let answer = self.client.send(ask).await.map_err(|error| error.with_outcome(Outcome::Unknown))?;
         let there = answer.status == 200;
+        if !there && !matches!(answer.status, 404 | 409 | 410) {
+            return Err(answer.error().with_outcome(Outcome::Unknown));
+        }
         answer.finish().await;
         if there {
             self.drop_temporary(temporary).await;

@@ -38,6 +38,8 @@ pub(crate) struct Inner {
     pub(crate) claims: Capabilities,
     /// Names are created by moving files, not collections.
     pub(crate) moves_files: AtomicBool,
+    /// The app asked for that.
+    pub(crate) asked_for: bool,
     /// Collections that are known to hold something, where names are created so.
     pub(crate) full: Folders,
 }
@@ -141,10 +143,10 @@ impl Storage for WebDav {
         }
     }
 
-    fn adopt(&self, method: &str) -> bool {
-        let known = method == MOVES_FILES;
+    fn adopt(&self, method: Option<&str>) -> bool {
+        let known = method == Some(MOVES_FILES) || (method.is_none() && !self.inner.asked_for);
         if known {
-            self.inner.moves_files.store(true, Ordering::Release);
+            self.inner.moves_files.store(method.is_some(), Ordering::Release);
         }
         known
     }

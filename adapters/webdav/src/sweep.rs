@@ -39,10 +39,35 @@ impl Inner {
         for member in self.members(&root).await?.value {
             let place = root.join(member.name());
             if member.collection && member.name().starts_with(prefix) && self.is_empty(&place).await? {
-                self.discard(&place).await;
+                self.remove_if_empty(&place).await?;
             }
         }
         Ok(())
+    }
+
+    /// Renames it away before it looks again: removed where it is, it could take along what somebody writes there meanwhile.
+    async fn remove_if_empty(&self, collection: &Place) -> Result<()> {
+        let away = collection.parent().temporary()?;
+        if !self.rename(collection, &away).await? {
+            return Ok(());
+        }
+        if self.is_empty(&away).await? {
+            self.discard(&away).await;
+        } else if !self.rename(&away, collection).await? {
+            debug!(%away, "a folder that was written to meanwhile stays under this name");
+        }
+        Ok(())
+    }
+
+    /// Whether the server says that it is done.
+    async fn rename(&self, from: &Place, to: &Place) -> Result<bool> {
+        let ask = Ask::new("MOVE", self.client.collection(from))
+            .with("destination", self.client.collection(to))
+            .with("overwrite", "F");
+        let answer = self.client.send(ask).await?;
+        let done = answer.is_done();
+        answer.finish().await;
+        Ok(done)
     }
 
     async fn is_empty(&self, collection: &Place) -> Result<bool> {

@@ -120,13 +120,13 @@ pub(super) async fn all(patient: &Patient, open: &Open, findings: &mut Vec<Findi
     findings.push(answer(LARGE, large(asked).await));
 }
 
-/// What to say where the time was up: whether what was answered until then is enough.
 /// The questions that have no answer here.
 pub(super) fn left_out(findings: &[Finding]) -> Vec<&'static str> {
     let open = |topic: &&str| !findings.iter().any(|finding| finding.topic == *topic);
     DECISIVE.into_iter().chain(FURTHER).filter(open).collect()
 }
 
+/// What to say where the time was up: whether what was answered until then is enough.
 pub(super) fn cut_off(findings: &[Finding], time: Duration) -> Finding {
     let answered = |topic: &&str| findings.iter().any(|finding| finding.topic == *topic);
     let time = time.as_secs_f32();

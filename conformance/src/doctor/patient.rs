@@ -38,8 +38,12 @@ impl Patient {
 
     /// Has all clients create by another method from now on, if the adapter knows one, and gives its name.
     pub(super) fn adopt(&self) -> Option<&'static str> {
-        let method = self.first.capabilities().fallback.filter(|method| self.first.adopt(method))?;
+        let method = self.first.capabilities().fallback.filter(|method| self.first.adopt(Some(method)))?;
         Some(self.method.get_or_init(|| method))
+    }
+
+    pub(super) fn method(&self) -> Option<&'static str> {
+        self.method.get().copied()
     }
 
     /// Clients of the place, as other devices would have; where no more can be opened, the first one again.
@@ -49,7 +53,7 @@ impl Patient {
         let client = |opened: Result<Arc<dyn Storage>>| {
             let client = opened.unwrap_or_else(|_| Arc::clone(&self.first));
             // One that knows it not fails what is asked of it.
-            let _ = self.method.get().map(|method| client.adopt(method));
+            let _ = self.method.get().map(|method| client.adopt(Some(method)));
             client
         };
         Ok(opened.into_iter().map(|opened| inside(client(opened), &folder)).collect())

@@ -43,7 +43,7 @@ impl Storage for FaultStorage {
         self.inner.capabilities()
     }
 
-    fn adopt(&self, method: &str) -> bool {
+    fn adopt(&self, method: Option<&str>) -> bool {
         self.inner.adopt(method)
     }
 

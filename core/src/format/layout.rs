@@ -15,7 +15,7 @@ pub(crate) struct Layout {
 
 impl Layout {
     pub(crate) fn new(domain: &DomainName) -> Result<Self> {
-        Ok(Self { domain: Folder::new("domains")?.join(domain)? })
+        Ok(Self { domain: Folder::new(Self::DOMAINS)?.join(domain)? })
     }
 
     /// The store's identity.
@@ -23,8 +23,8 @@ impl Layout {
         ObjectKey::new("format/data")
     }
 
-    /// The names at the root that belong to a store.
-    pub(crate) const OURS: [&'static str; 2] = ["domains", "format"];
+    /// What lies at the root of a store that has been written to.
+    pub(crate) const DOMAINS: &'static str = "domains";
 
     pub(crate) fn probe(nonce: Nonce) -> Result<ObjectKey> {
         record(&Folder::new("probe")?, nonce)

@@ -41,7 +41,7 @@ pub trait Bend: fmt::Debug + Send + Sync {
         inner.delete(key).await
     }
 
-    fn adopt(&self, inner: &dyn Storage, method: &str) -> bool {
+    fn adopt(&self, inner: &dyn Storage, method: Option<&str>) -> bool {
         inner.adopt(method)
     }
 }
@@ -90,7 +90,7 @@ impl<S: Storage, B: Bend> Storage for Forward<S, B> {
         self.bend.delete(&self.inner, key).await
     }
 
-    fn adopt(&self, method: &str) -> bool {
+    fn adopt(&self, method: Option<&str>) -> bool {
         self.bend.adopt(&self.inner, method)
     }
 }

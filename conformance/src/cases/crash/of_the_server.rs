@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures::future::{Either, join_all, select};
+use futures::future::{BoxFuture, Either, FutureExt as _, JoinAll, join_all, select};
 use longshore_core::{
     Change, Client, Document, Error, ErrorKind, MemoryReplica, Result as Called, StoreOptions, SyncReport,
 };
@@ -32,6 +32,9 @@ const LARGE: usize = 700_000;
 /// How long the server stays dead at the most while devices still wait for it: what lies behind a gateway that lives hangs when it
 /// dies, and its clients are patient. They go on over its death, and need not give up first.
 const DEAD: Duration = Duration::from_secs(1);
+
+/// All devices' syncs of a round.
+type Syncs = Pin<Box<JoinAll<BoxFuture<'static, Called<SyncReport>>>>>;
 
 struct Story {
     cx: Context,
@@ -97,12 +100,8 @@ impl Story {
         if round % 2 == 1 {
             self.restart_devices().await?;
         }
-        self.write(round).await?;
-        let mut all = pin!(join_all(self.syncs()));
-        let early = match self.dies_in(all.as_mut()).await? {
-            Some(ended) => Some(ended),
-            None => tokio::time::timeout(DEAD, all.as_mut()).await.ok(),
-        };
+        let mut all = self.dies_among(round).await?;
+        let early = tokio::time::timeout(DEAD, all.as_mut()).await.ok();
         self.start().await?;
         self.bearable(match early {
             Some(ended) => ended,
@@ -116,13 +115,8 @@ impl Story {
         if round % 2 == 1 {
             self.restart_devices().await?;
         }
-        self.write(round).await?;
-        let mut all = pin!(join_all(self.syncs()));
-        let early = self.dies_in(all.as_mut()).await?;
-        self.bearable(match early {
-            Some(ended) => ended,
-            None => all.await,
-        })?;
+        let ended = self.dies_among(round).await?.await;
+        self.bearable(ended)?;
         self.settle().await.map_err(|failure| failure.within("while a part is dead"))?;
         self.write(round).await?;
         let (ended, started) = futures::join!(join_all(self.syncs()), self.start());
@@ -131,18 +125,27 @@ impl Story {
         self.settle().await.map_err(|failure| failure.within("when it is back"))
     }
 
-    /// After some calls of these syncs, or when all are done, the server dies: `None` where some go on.
-    async fn dies_in<A>(&mut self, all: Pin<&mut A>) -> Result<Option<A::Output>, Failure>
-    where
-        A: Future,
-    {
-        let calls = self.cx.pace.calls() + self.dice.below(self.calls + 1);
-        let ended = match select(all, pin!(self.cx.pace.reaches(calls))).await {
-            Either::Left((ended, _)) => Some(ended),
-            Either::Right(_) => None,
-        };
-        self.server.kill().await.map_err(|error| hook("kill", &error))?;
-        Ok(ended)
+    /// After some calls of some syncs the server dies; these go on. Where all end before that, others begin, and it dies sooner: a
+    /// server that nobody is using shows nothing.
+    async fn dies_among(&mut self, round: usize) -> Result<Syncs, Failure> {
+        let mut most = self.calls;
+        loop {
+            self.write(round).await?;
+            let mut all: Syncs = Box::pin(join_all(self.syncs()));
+            let calls = self.cx.pace.calls() + self.dice.below(most + 1);
+            match select(all.as_mut(), pin!(self.cx.pace.reaches(calls))).await {
+                Either::Left((ended, _)) => {
+                    for synced in ended {
+                        synced?;
+                    }
+                }
+                Either::Right(_) => {
+                    self.server.kill().await.map_err(|error| hook("kill", &error))?;
+                    return Ok(all);
+                }
+            }
+            most /= 2;
+        }
     }
 
     async fn start(&self) -> Result<(), Failure> {
@@ -165,14 +168,15 @@ impl Story {
     }
 
     /// Each as a task of its own.
-    fn syncs(&self) -> Vec<impl Future<Output = Called<SyncReport>> + use<>> {
+    fn syncs(&self) -> Vec<BoxFuture<'static, Called<SyncReport>>> {
         let start = |device: &Device| {
             let client = Arc::clone(&device.client);
             let task = tokio::spawn(async move { client.sync().await });
-            async move {
+            let ended = async move {
                 let broken = |error| Error::new(ErrorKind::Internal, "a sync did not end").with_source(error);
                 task.await.map_err(broken)?
-            }
+            };
+            ended.boxed()
         };
         self.devices.iter().map(start).collect()
     }

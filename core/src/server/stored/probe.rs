@@ -17,6 +17,10 @@ const RACERS: u8 = 8;
 const FEWEST: u8 = 2;
 /// How often. A server that looks first and writes then lets several win in about half of all races where it is busy.
 const RACES: usize = 10;
+/// How often the usual method is probed again that was not heard of.
+const DOUBTS: usize = 2;
+/// How often another method has to pass.
+const FALLBACK_PROBES: usize = 4;
 /// Bytes as some ways to a store change them.
 const FIRST: &[u8] = b"\x1f\x8b\r\n<html>\xff\0";
 
@@ -24,19 +28,27 @@ const FIRST: &[u8] = b"\x1f\x8b\r\n<html>\xff\0";
 pub(super) async fn choose(wire: &Wire) -> Result<()> {
     let Err(mut refusal) = probe(wire).await else { return Ok(()) };
     let Some(fallback) = wire.capabilities().fallback else { return Err(refusal) };
-    if refusal.outcome() == Outcome::Unknown {
-        // A connection may have broken: that says nothing of the method, which is for good.
-        refusal = match probe(wire).await {
-            Ok(()) => return Ok(()),
-            Err(error) => error,
-        };
+    // A connection may have broken: that says nothing of the method, which is for good.
+    for _ in 0..DOUBTS {
+        if refusal.outcome() != Outcome::Unknown || refusal.throttled() {
+            break;
+        }
+        let Err(error) = probe(wire).await else { return Ok(()) };
+        refusal = error;
     }
     let of_the_method = refusal.kind() == ErrorKind::Unsupported || refusal.outcome() == Outcome::Unknown;
-    if !of_the_method || !wire.adopt(fallback) {
+    if !of_the_method || refusal.throttled() || !wire.adopt(Some(fallback)) {
         return Err(refusal);
     }
     debug!(%refusal, fallback, "names are created by another method");
-    probe(wire).await.map_err(|_| refusal)
+    // It is raced for longer: what is usual elsewhere is known to hold there, and this one is known not to hold everywhere.
+    for _ in 0..FALLBACK_PROBES {
+        if probe(wire).await.is_err() {
+            wire.adopt(None);
+            return Err(refusal);
+        }
+    }
+    Ok(())
 }
 
 pub(super) async fn probe(wire: &Wire) -> Result<()> {

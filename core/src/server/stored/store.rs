@@ -18,14 +18,14 @@ pub(super) async fn read(wire: &Wire) -> Result<Reply<Option<StoreInfo>>> {
     let Some(stored) = value else {
         return Ok(Reply { value: None, time });
     };
-    let (header, _): (FormatHeader, _) = decode_known(Kind::Format, &key, &stored, |method| wire.adopt(method))?;
-    if let Some(method) = wire.capabilities().method.filter(|method| !header.requires.iter().any(|one| one == method)) {
+    let (header, _): (FormatHeader, _) = decode_known(Kind::Format, &key, &stored, |method| wire.adopt(Some(method)))?;
+    if header.requires.is_empty() && !wire.adopt(None) {
         return Err(Error::new(
             ErrorKind::Unsupported,
-            "the store's objects are created by another method; open it without asking for one",
+            "the store's names are created by the usual method; open it without asking for another",
         )
         .with_key(&key)
-        .with_expected("the usual method", method));
+        .with_expected("the usual method", wire.capabilities().method.unwrap_or("another")));
     }
     wire.settled();
     let retention = Duration::from_millis(header.retention);
@@ -47,7 +47,6 @@ pub(super) async fn initialize(wire: &Wire, options: &StoreOptions) -> Result<St
     if options.probe {
         probe::choose(wire).await?;
     }
-    wire.settled();
     create(wire, options).await?;
     read(wire).await?.value.ok_or_else(|| damaged("format"))
 }
@@ -73,9 +72,11 @@ pub(super) async fn settle(wire: &Wire) -> Result<()> {
     Ok(())
 }
 
-/// A name at the root that belongs to a store.
+/// A name at the root that belongs to a store. Not that of `format` itself: by some methods a folder stands there a moment before
+/// what lies in it, or for good if its creator was killed, and without anything else nothing is lost.
 async fn ours(wire: &Wire) -> Result<Option<String>> {
-    wire.walk(&Folder::ROOT, |names| names.iter().find(|name| Layout::OURS.contains(&name.as_str())).cloned()).await
+    let is_ours = |name: &&String| name.as_str() == Layout::DOMAINS;
+    wire.walk(&Folder::ROOT, |names| names.iter().find(is_ours).cloned()).await
 }
 
 fn damaged(name: &str) -> Error {

@@ -50,8 +50,8 @@ impl Wire {
         self.storage.capabilities()
     }
 
-    /// Has the storage create by this method from now on, if it knows it.
-    pub(super) fn adopt(&self, method: &str) -> bool {
+    /// Has the storage create by this method from now on, or by its usual one, if it can.
+    pub(super) fn adopt(&self, method: Option<&str>) -> bool {
         self.storage.adopt(method)
     }
 
@@ -61,7 +61,8 @@ impl Wire {
 
     /// Whether there is no doubt about the method by which the storage creates.
     pub(super) fn is_settled(&self) -> bool {
-        self.settled.load(Ordering::Acquire) || self.capabilities().fallback.is_none()
+        let claims = self.capabilities();
+        self.settled.load(Ordering::Acquire) || (claims.method.is_none() && claims.fallback.is_none())
     }
 
     pub(super) fn traffic(&self) -> Traffic {

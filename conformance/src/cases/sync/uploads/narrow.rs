@@ -70,6 +70,10 @@ impl Storage for Narrow {
         self.inner.capabilities().with_max_object(self.limit())
     }
 
+    fn adopt(&self, method: Option<&str>) -> bool {
+        self.inner.adopt(method)
+    }
+
     async fn create(&self, key: &ObjectKey, bytes: Bytes) -> Result<Reply<Created>> {
         self.take(bytes.len() as u64)?;
         self.inner.create(key, bytes).await
