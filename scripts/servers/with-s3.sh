@@ -14,6 +14,11 @@
 [ $# -ge 2 ] || usage
 with_server "$1" "${PORT:-9200}"
 shift
+# Whoever asks for several must not see a run over one of them pass.
+for ((number = 2; number <= ${GATEWAYS:-1}; number++)); do
+    endpoint=AWS_ENDPOINT_$number
+    [ -n "${!endpoint:-}" ] || die "there is no gateway $number"
+done
 export AWS_ALLOW_HTTP=true LONGSHORE_S3="s3://$BUCKET/x"
 export LONGSHORE_S3_SCRIPT="$SERVER_SCRIPT" LONGSHORE_S3_DIR="$SERVER_DIR"
 "$@"

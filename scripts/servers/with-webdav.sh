@@ -29,5 +29,11 @@ if [ -n "${RENAMED:-}" ]; then
     rename_server "$((PORT + 1))" "$PORT" "$RENAMED"
     export WEBDAV_URL="http://127.0.0.1:$((PORT + 1))/"
 fi
+# says HEADER: the server's answer to nobody has it.
+says() { curl -s -o /dev/null -D - -X OPTIONS --max-time 5 "$WEBDAV_URL" | tr -d '\r' | grep -i "^$1" >/dev/null; }
+
+# A setting that does nothing must not see a run pass.
+[ -z "${RENAMED:-}" ] || says "server: $RENAMED" || die "the server has not the name $RENAMED"
+[ "${AUTH:-}" != digest ] || says 'www-authenticate: digest' || die 'the server does not ask for Digest'
 export LONGSHORE_WEBDAV_SCRIPT="$SERVER_SCRIPT" LONGSHORE_WEBDAV_DIR="$SERVER_DIR" WEBDAV_FILES="$SERVER_DIR/data"
 "$@"

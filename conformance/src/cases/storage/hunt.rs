@@ -10,7 +10,7 @@ use futures::future::{FutureExt as _, join_all};
 use longshore_core::{ObjectKey, Payload, Result as CoreResult, Storage};
 
 use super::case;
-use super::look::{holds, listed_whole, pattern, two, whole_or_nothing};
+use super::look::{holds, listed_whole, pattern, two, whole_or_nothing_yet};
 use crate::case::Case;
 use crate::context::{Context, at_most, put};
 use crate::verdict::{Failure, ensure};
@@ -36,7 +36,7 @@ async fn hunt(
 ) -> Result<(), Failure> {
     loop {
         let last = ended.load(Ordering::SeqCst);
-        let there = whole_or_nothing(&*storage, &key, &wanted).await?;
+        let there = whole_or_nothing_yet(&*storage, &key, &wanted).await?;
         ensure!(there || !seen, "{key} was there, and is gone again while it is being written");
         seen |= there;
         if last {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use longshore_core::{ByteRange, Created, ErrorKind, Folder, ObjectKey, Storage};
+use longshore_core::{ByteRange, Created, Error, ErrorKind, Folder, ObjectKey, Storage};
 
 use crate::context::{Context, MOST};
 use crate::verdict::{Failure, ensure};
@@ -44,6 +44,40 @@ pub(super) async fn whole_or_nothing(storage: &dyn Storage, key: &ObjectKey, wan
     ensure!(found == wanted, "{key}: {}", difference(&found, wanted));
     ensure!(size == wanted.len() as u64, "{key} has {} bytes, and its size is given as {size}", wanted.len());
     Ok(true)
+}
+
+/// As [`whole_or_nothing`], beside a write that is under way: a read that it breaks off is asked again, as the core does. Ceph answers
+/// 500 to one in many.
+pub(super) async fn whole_or_nothing_yet(
+    storage: &dyn Storage,
+    key: &ObjectKey,
+    wanted: &[u8],
+) -> Result<bool, Failure> {
+    for _ in 0..PATIENCE {
+        let read = async {
+            match storage.get(key, ByteRange::ALL).await?.value {
+                Some(object) => Ok(Some((object.size(), object.read(MOST).await?))),
+                None => Ok(None),
+            }
+        };
+        match read.await {
+            Err(error) if Error::kind(&error) == ErrorKind::Unavailable => {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            Err(error) => return Err(error.into()),
+            Ok(None) => return Ok(false),
+            Ok(Some((size, found))) => {
+                ensure!(found == wanted, "{key}: {}", difference(&found, wanted));
+                ensure!(
+                    size == wanted.len() as u64,
+                    "{key} has {} bytes, and its size is given as {size}",
+                    wanted.len()
+                );
+                return Ok(true);
+            }
+        }
+    }
+    Err(Failure::new(format!("{key} cannot be read while it is written, nor long after")))
 }
 
 /// As [`whole_or_nothing`], beside a deletion that may still be under way: a read that it breaks off is asked again.
