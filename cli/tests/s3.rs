@@ -9,6 +9,7 @@ use std::fs;
 use std::process::Command;
 
 use longshore_s3_double::{Double, Kind};
+use support::remote::{Remote, without};
 use support::{Ended, Place};
 
 /// What must never be printed.
@@ -36,53 +37,27 @@ impl Shore {
     /// Two devices in step, with three files.
     fn settled() -> Self {
         let shore = Self::new();
-        shore.init("one", &[]).ok();
-        shore.init("two", &["--join"]).ok();
-        for name in ["a.txt", "b.txt", "c.txt"] {
-            shore.place.write(&format!("one/{name}"), name);
-        }
-        shore.settle();
+        shore.begin();
         shore
     }
+}
 
-    fn settle(&self) {
-        for device in ["one", "two", "one"] {
-            self.sync(device).ok();
-        }
-        self.place.equal("one", "two");
+impl Remote for Shore {
+    const SECRETS: &'static [&'static str] = &[SECRET];
+
+    fn place(&self) -> &Place {
+        &self.place
     }
 
-    /// The command, with nothing of this process' own settings for buckets.
+    fn store(&self) -> String {
+        url("notes")
+    }
+
     fn longshore(&self) -> Command {
-        let mut command = support::longshore();
-        for (name, _) in std::env::vars_os() {
-            let name = name.to_string_lossy().into_owned();
-            if name.starts_with("AWS_") || name.to_ascii_lowercase().ends_with("_proxy") {
-                command.env_remove(name);
-            }
-        }
+        let mut command = without("AWS_");
         command.env("AWS_ENDPOINT", self.server.endpoint()).env("AWS_ALLOW_HTTP", "true");
         command.env("AWS_ACCESS_KEY_ID", Double::ACCESS_KEY).env("AWS_SECRET_ACCESS_KEY", SECRET);
         command
-    }
-
-    fn init_at(&self, url: &str, device: &str, more: &[&str]) -> Command {
-        fs::create_dir_all(self.place.path(device)).unwrap();
-        let mut command = self.longshore();
-        command.args(["--json", "init"]).arg(self.place.path(device)).args([url, "--device", device]).args(more);
-        command
-    }
-
-    fn init(&self, device: &str, more: &[&str]) -> Ended {
-        ended(&mut self.init_at(&url("notes"), device, more))
-    }
-
-    fn sync(&self, device: &str) -> Ended {
-        self.run("sync", device)
-    }
-
-    fn run(&self, name: &str, device: &str) -> Ended {
-        ended(self.longshore().args(["--json", name]).arg(self.place.path(device)))
     }
 }
 
@@ -91,11 +66,8 @@ fn url(prefix: &str) -> String {
     format!("s3://{}/{prefix}", Double::BUCKET)
 }
 
-/// Runs it. Whatever it is and however it ends, it prints no secret.
 fn ended(command: &mut Command) -> Ended {
-    let ended = Ended::from(command.output().unwrap());
-    assert!(!ended.out.contains(SECRET) && !ended.err.contains(SECRET), "{} {}", ended.out, ended.err);
-    ended
+    Shore::ended(command)
 }
 
 #[test]

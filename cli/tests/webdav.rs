@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use longshore_webdav_double::Double;
+use support::remote::{Remote, without};
 use support::{Ended, Place};
 
 /// What must never be printed: the password, one that is wrong, and what goes over the wire for the first.
@@ -34,20 +35,8 @@ impl Shore {
     /// Two devices in step, with three files.
     fn settled() -> Self {
         let shore = Self::new();
-        shore.init("one", &[]).ok();
-        shore.init("two", &["--join"]).ok();
-        for name in ["a.txt", "b.txt", "c.txt"] {
-            shore.place.write(&format!("one/{name}"), name);
-        }
-        shore.settle();
+        shore.begin();
         shore
-    }
-
-    fn settle(&self) {
-        for device in ["one", "two", "one"] {
-            self.sync(device).ok();
-        }
-        self.place.equal("one", "two");
     }
 
     /// The address of a folder on the server.
@@ -60,52 +49,37 @@ impl Shore {
         self.server.folder().join(name)
     }
 
-    /// The command, with nothing of this process' own settings.
-    fn longshore() -> Command {
-        let mut command = support::longshore();
-        for (name, _) in std::env::vars_os() {
-            let name = name.to_string_lossy().into_owned();
-            if name.starts_with("WEBDAV_") || name.to_ascii_lowercase().ends_with("_proxy") {
-                command.env_remove(name);
-            }
-        }
+    fn command() -> Command {
+        let mut command = without("WEBDAV_");
         command.env("WEBDAV_USER", Double::USER).env("WEBDAV_PASSWORD", Double::PASSWORD);
         command
     }
 
-    fn init_at(&self, url: &str, device: &str, more: &[&str]) -> Command {
-        fs::create_dir_all(self.place.path(device)).unwrap();
-        let mut command = Self::longshore();
-        command.args(["--json", "init"]).arg(self.place.path(device)).args([url, "--device", device]).args(more);
-        command
-    }
-
-    fn init(&self, device: &str, more: &[&str]) -> Ended {
-        ended(&mut self.init_at(&self.url("store"), device, more))
-    }
-
-    fn sync(&self, device: &str) -> Ended {
-        self.run("sync", device)
-    }
-
-    fn run(&self, name: &str, device: &str) -> Ended {
-        ended(Self::longshore().args(["--json", name]).arg(self.place.path(device)))
-    }
-
     fn doctor(url: &str) -> Command {
-        let mut command = Self::longshore();
+        let mut command = Self::command();
         command.args(["--json", "doctor", url]);
         command
     }
 }
 
-/// Runs it. Whatever it is and however it ends, it prints no secret.
-fn ended(command: &mut Command) -> Ended {
-    let ended = Ended::from(command.output().unwrap());
-    for secret in SECRETS {
-        assert!(!ended.out.contains(secret) && !ended.err.contains(secret), "{} {}", ended.out, ended.err);
+impl Remote for Shore {
+    const SECRETS: &'static [&'static str] = &SECRETS;
+
+    fn place(&self) -> &Place {
+        &self.place
     }
-    ended
+
+    fn store(&self) -> String {
+        self.url("store")
+    }
+
+    fn longshore(&self) -> Command {
+        Self::command()
+    }
+}
+
+fn ended(command: &mut Command) -> Ended {
+    Shore::ended(command)
 }
 
 #[test]
@@ -117,7 +91,7 @@ fn two_devices_stay_in_step_through_a_folder() {
     assert_eq!(shore.place.files("one").len(), 3);
     let status = shore.run("status", "one").ok().json();
     assert_eq!(status["url"], shore.url("store"));
-    let log = ended(Shore::longshore().args(["--json", "log", "--folder"]).arg(shore.place.path("two"))).ok().json();
+    let log = ended(Shore::command().args(["--json", "log", "--folder"]).arg(shore.place.path("two"))).ok().json();
     assert!(log["entries"].as_array().unwrap().len() >= 3, "{log}");
     shore.run("detach", "two").ok();
 }
@@ -157,7 +131,7 @@ fn a_folder_is_examined() {
     assert!(told("create").contains("publishes a collection and reads it back"), "{doctor}");
     assert_eq!(fs::read_dir(shore.folder("store")).unwrap().count(), 0, "the doctor left something");
     let only = ["--quick", "--only", "storage::root::", "--only", "storage::names::"];
-    let suite = ended(Shore::longshore().args(["conformance", &shore.url("store")]).args(only)).ok();
+    let suite = ended(Shore::command().args(["conformance", &shore.url("store")]).args(only)).ok();
     let ran = |name: &str| suite.err.lines().any(|line| line.contains(name) && line.contains("... passed"));
     assert!(ran("missing") && ran("credentials"), "{}", suite.err);
     assert_eq!(fs::read_dir(shore.folder("store")).unwrap().count(), 0, "the suite left something");
@@ -206,7 +180,7 @@ fn a_wrong_address_is_refused_and_no_secret_repeated() {
 #[track_caller]
 fn refused(shore: &Shore, alter: impl Fn(&mut Command), code: i32, said: &str) {
     shore.place.write("one/new.txt", "new");
-    let mut sync = Shore::longshore();
+    let mut sync = Shore::command();
     sync.args(["--json", "sync"]).arg(shore.place.path("one"));
     let init = shore.init_at(&shore.url("store"), "three", &[]);
     for mut command in [sync, init] {

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test file uses a part of this")]
 
 pub(crate) mod platform;
+pub(crate) mod remote;
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -45,7 +45,7 @@ impl Run {
     }
 
     #[cfg(not(feature = "network"))]
-    #[expect(clippy::unused_self, reason = "with the feature it asks the harness")]
+    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "with the feature it asks the harness")]
     fn lacks_network(&self) -> Option<&'static str> {
         Some("the suite was built without the feature `network`")
     }
