@@ -4,6 +4,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::FutureExt as _;
 use longshore_conformance::doctor::{Finding, Health, examine};
@@ -155,9 +156,15 @@ async fn a_cut_create_is_an_open_question_and_a_cut_put_is_mended_by_the_next() 
         proxy.plan(Cut::RequestAfter(50_000));
         let error = far.put(&segment, incompressible().into()).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unavailable);
+        if matches!(kind, Kind::KeepsHalf) {
+            // Only what has landed can be mended.
+            while near.get(&segment, ByteRange::ALL).await.unwrap().value.is_none() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        }
         far.put(&segment, incompressible().into()).await.unwrap();
         let found = near.get(&segment, ByteRange::ALL).await.unwrap().value.unwrap();
-        assert_eq!(found.read(u64::MAX).await.unwrap(), incompressible());
+        assert!(found.read(u64::MAX).await.unwrap() == incompressible(), "{kind:?}: other bytes were read");
         assert_eq!(proxy.requests(), 3, "each was sent once");
     }
 }

@@ -171,7 +171,8 @@ impl Inner {
         if !matches!(refusal.status, 403 | 404 | 405 | 409 | 500 | 502 | 504) {
             return Err(refusal.error());
         }
-        let first = refusal.status;
+        // A server that met it twice at once may have refused the one whose answer came.
+        let maybe_made = refusal.repeated || refusal.status >= 500;
         refusal.finish().await;
         if parent.is_root() {
             self.client.check_root().await?;
@@ -181,7 +182,7 @@ impl Inner {
         match self.client.make(&temporary).await? {
             Made::Yes => Ok(temporary),
             // Nobody else knows its name: the first request made it, whatever its answer said.
-            Made::No(answer) if answer.status == 405 && first >= 500 => {
+            Made::No(answer) if answer.status == 405 && maybe_made => {
                 answer.finish().await;
                 Ok(temporary)
             }

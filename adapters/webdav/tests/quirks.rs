@@ -165,6 +165,21 @@ async fn parents_are_made_as_each_server_says_that_they_are_missing() {
     is_clear(&error);
 }
 
+/// Apache answers 403 to the second of two requests at once that make the same collection; the first lost its connection.
+#[tokio::test]
+async fn a_temporary_that_its_lost_request_made_is_taken() {
+    let server = script([Answer::Close(Vec::new()), done(403), done(405), done(405)].into_iter().chain([
+        done(201),
+        done(201),
+        read("mine"),
+    ]));
+    let reply = folder(&server).create(&record(), "mine".into()).await.unwrap();
+    assert_eq!(reply.value, Created::Created);
+    let temporary = "MKCOL /dav/my%20notes/log/tmp/";
+    let asked = asked(&server);
+    assert_eq!(asked[..4], [temporary, temporary, "MKCOL /dav/my%20notes/log/", temporary]);
+}
+
 #[tokio::test]
 async fn a_missing_root_is_no_empty_store() {
     let server = script([done(404), done(404)]);
