@@ -88,7 +88,7 @@ pub(crate) struct Answer {
     /// The server's clock, unless a cache answered.
     pub(crate) time: Option<ServerTime>,
     pub(crate) retry_after: Option<Duration>,
-    /// The request was sent twice: its connection closed the first time, and the server may have seen it.
+    /// The request was sent again after its connection closed: the server may have carried it out before this answer.
     pub(crate) repeated: bool,
     pub(crate) body: Incoming,
 }
@@ -157,25 +157,30 @@ impl Client {
     ///
     /// Errors: no answer at all, or one that asks for what cannot be given.
     pub(crate) async fn send(&self, ask: Ask) -> Result<Answer> {
-        let mut next = Some(ask);
-        let mut paused = 0;
-        loop {
-            let Some(ask) = next.take() else {
-                return Err(Error::new(ErrorKind::Unavailable, "the server's answers lead round and round"));
-            };
-            let again = ask.again();
-            let answer = self.send_unlocked(ask).await?;
-            if answer.status != 423 || paused == LOCKED || again.is_none() {
-                return Ok(answer);
-            }
-            answer.finish().await;
-            sleep(FIRST_PAUSE * (1 << paused)).await;
-            paused += 1;
-            next = again;
+        let mut repeated = false;
+        let sent = self.send_until_free(ask, &mut repeated).await;
+        match sent {
+            Ok(answer) => Ok(Answer { repeated, ..answer }),
+            // What was lost on the way may have been carried out, whatever became of the last try.
+            Err(error) if repeated => Err(error.with_outcome(Outcome::Unknown)),
+            Err(error) => Err(error),
         }
     }
 
-    async fn send_unlocked(&self, mut ask: Ask) -> Result<Answer> {
+    async fn send_until_free(&self, mut ask: Ask, repeated: &mut bool) -> Result<Answer> {
+        for paused in 0..LOCKED {
+            let again = ask.again();
+            let answer = self.send_known(ask, repeated).await?;
+            let Some(again) = again.filter(|_| answer.status == 423) else { return Ok(answer) };
+            answer.finish().await;
+            sleep(FIRST_PAUSE * (1 << paused)).await;
+            ask = again;
+        }
+        self.send_known(ask, repeated).await
+    }
+
+    /// Sends it with a login, if one is asked for, and to where it is redirected.
+    async fn send_known(&self, mut ask: Ask, repeated: &mut bool) -> Result<Answer> {
         for tried in 0..TRIES {
             if let Some(throttle) = &self.throttle {
                 throttle.take().await?;
@@ -185,7 +190,7 @@ impl Client {
             let (header, shown) = self.auth.header(&ask.method, &target).await.map_err(not_applied)?;
             let again = ask.again();
             let address = ask.address.clone();
-            let answer = self.send_over(ask, header).await?;
+            let answer = self.send_over(ask, header, repeated).await?;
             if answer.status == 401 {
                 // The bodies of streams are gone, but what the challenge said is not: the caller comes again.
                 let told = self.auth.refused(shown, &answer.headers, tried).await.map_err(not_applied);
@@ -217,20 +222,21 @@ impl Client {
 
     /// Sends a request, and again over another connection if a kept-alive one broke: servers close those at any moment, and a busy one
     /// all of them at once.
-    async fn send_over(&self, mut ask: Ask, authorization: Option<String>) -> Result<Answer> {
-        let mut repeated = 0;
+    async fn send_over(&self, mut ask: Ask, authorization: Option<String>, repeated: &mut bool) -> Result<Answer> {
+        let mut broken = 0;
         loop {
-            let again = if ask.repeatable && repeated < BROKEN { ask.again() } else { None };
+            let again = if ask.repeatable && broken < BROKEN { ask.again() } else { None };
             match (self.send_once(ask, authorization.as_deref()).await?, again) {
-                (Ok(answer), _) => return Ok(Answer { repeated: repeated > 0, ..answer }),
+                (Ok(answer), _) => return Ok(answer),
                 (Err(failure), Some(again)) if failure.kind() == FailureKind::Broken => ask = again,
                 (Err(failure), _) => return Err(failure.to_error()),
             }
-            if repeated > 0 {
+            if broken > 0 {
                 // Meanwhile the others that were closed are found out.
                 sleep(FIRST_PAUSE).await;
             }
-            repeated += 1;
+            broken += 1;
+            *repeated = true;
         }
     }
 

@@ -7,6 +7,8 @@ use crate::client::Answer;
 /// The error of an answer. A refused write left nothing if the server says that it is our mistake, and a question if it is its own.
 pub(crate) fn of_answer(answer: &Answer) -> Error {
     let error = of_status(answer.status, answer.is_page());
+    // It is the answer to the last try, and says nothing of one that was lost.
+    let error = if answer.repeated { error.with_outcome(Outcome::Unknown) } else { error };
     match answer.retry_after {
         Some(after) => error.with_retry_after(after),
         None => error,

@@ -59,13 +59,13 @@ impl Inner {
         Ok(())
     }
 
-    /// Whether the server says that it is done.
+    /// Whether the server says that it is done, or may have done it at a try whose answer was lost.
     async fn rename(&self, from: &Place, to: &Place) -> Result<bool> {
         let ask = Ask::new("MOVE", self.client.collection(from))
             .with("destination", self.client.collection(to))
             .with("overwrite", "F");
         let answer = self.client.send(ask).await?;
-        let done = answer.is_done();
+        let done = answer.is_done() || answer.repeated;
         answer.finish().await;
         Ok(done)
     }

@@ -180,6 +180,33 @@ async fn a_temporary_that_its_lost_request_made_is_taken() {
     assert_eq!(asked[..4], [temporary, temporary, "MKCOL /dav/my%20notes/log/", temporary]);
 }
 
+/// The lost try is remembered also when the next one meets a lock, a login or another address.
+#[tokio::test]
+async fn a_lost_request_counts_whatever_the_next_try_meets() {
+    let login = "WWW-Authenticate: Digest realm=\"dav\", qop=\"auth\", nonce=\"n1\"\r\n";
+    let elsewhere = "Location: /dav/my%20notes/log/tmp/\r\n";
+    for between in [done(423), response(401, login, ""), response(307, elsewhere, "")] {
+        let before = [Answer::Close(Vec::new()), between, done(405)];
+        let server = script(before.into_iter().chain([done(201), done(201), read("mine")]));
+        let reply = folder(&server).create(&record(), "mine".into()).await.unwrap();
+        assert_eq!(reply.value, Created::Created);
+        assert_eq!(asked(&server)[..3], ["MKCOL /dav/my%20notes/log/tmp/"; 3]);
+    }
+}
+
+/// What refuses the second try says nothing of the first.
+#[tokio::test]
+async fn a_refusal_after_a_lost_request_leaves_it_open() {
+    let elsewhere = || response(307, "Location: http://example.org/\r\n", "");
+    for answers in [vec![done(403), done(404)], vec![elsewhere()]] {
+        let sent = [done(201), done(201), response(200, "", "body"), Answer::Close(Vec::new())];
+        let server = script(sent.into_iter().chain(answers));
+        let error = folder(&server).put(&segment(), "body".into()).await.unwrap_err();
+        assert_eq!(error.outcome(), Outcome::Unknown, "{error}");
+        is_clear(&error);
+    }
+}
+
 #[tokio::test]
 async fn a_missing_root_is_no_empty_store() {
     let server = script([done(404), done(404)]);
