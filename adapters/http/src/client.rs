@@ -25,7 +25,8 @@ impl Http {
     ///
     /// - Whatever the status is, it is an answer. Redirects are answers too.
     /// - The request is sent once. Only where not one byte of it reached a kept-alive connection that the server had closed
-    ///   meanwhile, it goes out on a new one.
+    ///   meanwhile, it goes out on a new one. What a server says over HTTP/2 that it did not take up is a
+    ///   [failure](crate::FailureKind::Refused): it can be sent again, and that is the caller's to do.
     /// - A dropped future is as a broken connection: the server may have seen the request.
     pub async fn send<B>(&self, request: http::Request<B>) -> Result<http::Response<Incoming>, SendFailure>
     where

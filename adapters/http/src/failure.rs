@@ -16,6 +16,9 @@ pub enum FailureKind {
     Certificate,
     /// What answers there does not speak TLS as we do. Nothing was sent.
     Tls,
+    /// The server closed the connection, or the request, before it took the request up, and says so as only HTTP/2 can: nothing was
+    /// done.
+    Refused,
     /// Nothing moved for the idle timeout.
     Idle,
     /// The request took longer than the caller's budget.
@@ -67,6 +70,7 @@ impl fmt::Display for SendFailure {
                 "the server's certificate is not trusted; if it is your own, give its CA certificate, in an address as ca=FILE"
             }
             FailureKind::Tls => "no TLS connection; is this an http address, or a port for plain text?",
+            FailureKind::Refused => "the server did not take the request up",
             FailureKind::Idle => "the connection stood still",
             FailureKind::OverBudget => "the request took longer than its budget",
             FailureKind::Broken => "the connection broke",
@@ -89,6 +93,8 @@ impl From<reqwest::Error> for SendFailure {
         } else if error.is_connect() {
             // Later, TLS breaks as any connection does: the server may have read the request by then.
             find::<rustls::Error>(&error).map_or(FailureKind::Connect, of_tls)
+        } else if find::<h2::Error>(&error).is_some_and(is_refusal) {
+            FailureKind::Refused
         } else if find::<hyper::Error>(&error).is_some_and(hyper::Error::is_parse) {
             FailureKind::NotHttp
         } else {
@@ -96,6 +102,14 @@ impl From<reqwest::Error> for SendFailure {
         };
         Self::new(kind, innermost(&error.without_url()))
     }
+}
+
+/// Whether the server promises that it did nothing of the request (RFC 9113, section 8.7): it was reset as refused, or came after the
+/// last one of a connection that is closed in order.
+fn is_refusal(error: &h2::Error) -> bool {
+    let reset = error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM);
+    let behind_the_last = error.is_go_away() && error.reason() == Some(h2::Reason::NO_ERROR);
+    error.is_remote() && (reset || behind_the_last)
 }
 
 fn of_tls(error: &rustls::Error) -> FailureKind {

@@ -8,6 +8,9 @@ use reqwest::{Certificate, NoProxy, Proxy};
 
 use crate::client::Http;
 
+/// The largest that HTTP/2 knows (RFC 9113, section 6.9.1): each request has a window of its own within it.
+const LARGEST_WINDOW: u32 = i32::MAX as u32;
+
 /// Settings of an [`Http`].
 ///
 /// ```
@@ -27,6 +30,8 @@ pub struct HttpOptions {
     connect_timeout: Duration,
     idle_timeout: Duration,
     request_budget: Option<Duration>,
+    /// Unless the app says it, the adapter does.
+    http2: Option<bool>,
 }
 
 impl Default for HttpOptions {
@@ -39,6 +44,7 @@ impl Default for HttpOptions {
             connect_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(60),
             request_budget: None,
+            http2: None,
         }
     }
 }
@@ -89,6 +95,20 @@ impl HttpOptions {
         self
     }
 
+    /// Whether HTTP/2 is spoken with servers that offer it, which they do over TLS only; the adapter decides by default. One connection
+    /// then carries all requests, so that only one is opened, and a lost packet holds up all of them. Where large objects go up and down
+    /// side by side, several connections are faster.
+    pub fn with_http2(mut self, allowed: bool) -> Self {
+        self.http2 = Some(allowed);
+        self
+    }
+
+    /// For adapters: what holds unless [`with_http2`](Self::with_http2) was called; without either, HTTP/1.1 is spoken.
+    pub fn or_http2(mut self, allowed: bool) -> Self {
+        self.http2 = self.http2.or(Some(allowed));
+        self
+    }
+
     /// A client with these settings. It connects to nothing yet.
     ///
     /// Errors: `Invalid` for a malformed certificate, proxy address or user agent, which the message does not repeat.
@@ -99,14 +119,23 @@ impl HttpOptions {
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .referer(false)
-            // One connection to a request: a stalled one holds up no other.
-            .http1_only()
             .tcp_nodelay(true)
             // Another crate of the program may have turned these on for all.
             .no_gzip()
             .no_brotli()
             .no_deflate()
             .no_zstd();
+        client = if self.http2 == Some(true) {
+            client
+                // A connection that died would be taken for the next request again and again: it is found out before a request on it is
+                // given up.
+                .http2_keep_alive_interval(self.idle_timeout / 4)
+                .http2_keep_alive_timeout(self.idle_timeout / 2)
+                // A body that nobody reads holds up itself, and no other.
+                .http2_initial_connection_window_size(LARGEST_WINDOW)
+        } else {
+            client.http1_only()
+        };
         let mut roots = Vec::new();
         for pem in &self.roots {
             let found =
@@ -139,6 +168,7 @@ impl fmt::Debug for HttpOptions {
             .field("connect_timeout", &self.connect_timeout)
             .field("idle_timeout", &self.idle_timeout)
             .field("request_budget", &self.request_budget)
+            .field("http2", &self.http2)
             .finish_non_exhaustive()
     }
 }

@@ -2,21 +2,18 @@
 
 #![allow(clippy::unwrap_used, reason = "also in the helpers of tests")]
 
+#[path = "tls/certificates.rs"]
+mod certificates;
+
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, mpsc};
+use std::sync::mpsc;
 
+use certificates::AUTHORITY;
 use http_body_util::BodyExt as _;
 use longshore_core::{ErrorKind, Outcome};
 use longshore_http::{FailureKind, HttpOptions, SendFailure};
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
-
-// Made for these tests only: a certificate of `127.0.0.1` and `localhost`, and the authority that signed it.
-const AUTHORITY: &str = include_str!("tls/authority.pem");
-const SERVER: &str = include_str!("tls/server.pem");
-const KEY: &str = include_str!("tls/server-key.pem");
+use rustls::{ServerConnection, StreamOwned};
 
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
 
@@ -36,10 +33,7 @@ fn server(serve: impl Fn(TcpStream) -> Option<String> + Send + 'static) -> (Sock
 }
 
 fn tls(stream: TcpStream) -> StreamOwned<ServerConnection, TcpStream> {
-    let chain = vec![CertificateDer::from_pem_slice(SERVER.as_bytes()).unwrap()];
-    let key = PrivateKeyDer::from_pem_slice(KEY.as_bytes()).unwrap();
-    let config = ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key).unwrap();
-    StreamOwned::new(ServerConnection::new(Arc::new(config)).unwrap(), stream)
+    certificates::serve(stream, &[])
 }
 
 fn head(stream: impl std::io::Read) -> Option<String> {

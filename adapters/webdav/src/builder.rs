@@ -94,7 +94,8 @@ impl WebDavBuilder {
         self
     }
 
-    /// Certificates, proxy, timeouts, user agent.
+    /// Certificates, proxy, timeouts, user agent. HTTP/2 is spoken with servers that offer it, unless these
+    /// [say otherwise](HttpOptions::with_http2).
     pub fn with_http(mut self, options: HttpOptions) -> Self {
         self.http = options;
         self
@@ -157,7 +158,7 @@ impl WebDavBuilder {
             );
         }
         let client = Client {
-            http: self.http.build()?,
+            http: self.http.or_http2(true).build()?,
             base,
             auth: Auth::new(credentials, secure),
             throttle: self.rate.map(|(requests, per)| Throttle::new(requests, per)),

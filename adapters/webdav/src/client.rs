@@ -228,7 +228,7 @@ impl Client {
             let again = if ask.repeatable && broken < BROKEN { ask.again() } else { None };
             match (self.send_once(ask, authorization.as_deref()).await?, again) {
                 (Ok(answer), _) => return Ok(answer),
-                (Err(failure), Some(again)) if failure.kind() == FailureKind::Broken => ask = again,
+                (Err(failure), Some(again)) if is_lost(failure.kind()) => ask = again,
                 (Err(failure), _) => return Err(failure.to_error()),
             }
             if broken > 0 {
@@ -293,6 +293,11 @@ impl Client {
             "the server sends us to {origin}, where no password is sent unasked; if that is right, use its address"
         )))
     }
+}
+
+/// Whether it was the connection that failed, of which the next one knows nothing.
+fn is_lost(kind: FailureKind) -> bool {
+    matches!(kind, FailureKind::Broken | FailureKind::Refused)
 }
 
 /// What the request's line shows of an address.
