@@ -40,6 +40,13 @@ enum Told {
     Lost(Error),
 }
 
+/// What became of a publication, as far as the server said it.
+struct Published {
+    told: Told,
+    /// A request may be on its way still whose answer was lost: until it has come, the temporary stays as it is.
+    open: bool,
+}
+
 /// What lies under the name.
 enum Found {
     Mine,
@@ -83,26 +90,25 @@ impl Inner {
         let temporary = temporary.map_err(|error| error.with_outcome(Outcome::NotApplied))?;
         // From here on, a dropped future or a lost answer leaves the temporary as it is: the server may still be moving it, and a
         // collection that is emptied meanwhile would be published empty.
-        let mut told = self.publish(&temporary, key).await?;
+        let Published { mut told, mut open } = self.publish(&temporary, key).await?;
         let mut again = false;
         for look in 0..LOOKS {
             let (found, reply) = self.look(key, bytes).await?;
             match (found, &told) {
                 (Found::Mine, Told::Done | Told::Lost(_)) => return Ok(reply.map(|()| Created::Created)),
                 (Found::Mine, Told::Refused(_)) => {
-                    let created = self.was_moved(&temporary).await?;
+                    let created = self.was_moved(&temporary, open).await?;
                     return Ok(reply.map(|()| created));
                 }
                 (Found::Part, Told::Refused(_)) if look < SETTLED => sleep(FIRST_PAUSE * (1 << look)).await,
                 (Found::Another, _) | (Found::Part, Told::Refused(_)) => {
-                    // A request whose answer was lost may be on its way still.
-                    if !matches!(told, Told::Lost(_)) {
+                    if !open {
                         self.drop_temporary(&temporary).await;
                     }
                     return Ok(reply.map(|()| Created::Exists));
                 }
                 // Where it is not the first refusal, the first may have been of a proxy, and the server still at it.
-                (Found::Nothing, Told::Refused(error)) if is_final(error) && !again => {
+                (Found::Nothing, Told::Refused(error)) if is_final(error) && !again && !open => {
                     self.drop_temporary(&temporary).await;
                     let Told::Refused(error) = told else { break };
                     return Err(error.with_outcome(Outcome::NotApplied));
@@ -113,8 +119,9 @@ impl Inner {
             if look == LOOKS / 2 && matches!(told, Told::Refused(_)) {
                 // Nothing is there, and the refusal may have been of a moment: two requests met.
                 again = true;
-                let told_now = self.publish(&temporary, key).await;
-                told = told_now.map_err(|error| error.with_outcome(Outcome::Unknown))?;
+                let now = self.publish(&temporary, key).await;
+                let now = now.map_err(|error| error.with_outcome(Outcome::Unknown))?;
+                (told, open) = (now.told, open || now.open);
             }
         }
         Err(match told {
@@ -190,19 +197,23 @@ impl Inner {
         }
     }
 
-    async fn publish(&self, temporary: &Temporary, key: &ObjectKey) -> Result<Told> {
+    /// A request whose connection broke is sent again: the temporary can be moved once, so of all tries one does it at the most, and
+    /// one that comes late finds it gone.
+    async fn publish(&self, temporary: &Temporary, key: &ObjectKey) -> Result<Published> {
         let ask = Ask::new("MOVE", temporary.address(&self.client))
             .with("destination", temporary.destination(&self.client, key))
-            .with("overwrite", "F")
-            .once();
+            .with("overwrite", "F");
         let answer = match self.client.send(ask).await {
             Ok(answer) => answer,
-            Err(error) if error.outcome() == Outcome::Unknown => return Ok(Told::Lost(error)),
+            Err(error) if error.outcome() == Outcome::Unknown => {
+                return Ok(Published { told: Told::Lost(error), open: true });
+            }
             Err(error) => return Err(error),
         };
-        let told = if answer.is_done() { Told::Done } else { Told::Refused(answer.error()) };
+        let (done, open) = (answer.is_done(), answer.repeated);
+        let told = if done { Told::Done } else { Told::Refused(answer.error()) };
         answer.finish().await;
-        Ok(told)
+        Ok(Published { told, open })
     }
 
     /// Reads what was published, and compares.
@@ -237,7 +248,7 @@ impl Inner {
     }
 
     /// Whose bytes are read back that are like mine, when the server refused me: mine, if my temporary is not there any more.
-    async fn was_moved(&self, temporary: &Temporary) -> Result<Created> {
+    async fn was_moved(&self, temporary: &Temporary, open: bool) -> Result<Created> {
         let ask = Ask::new("GET", temporary.data(&self.client));
         let answer = self.client.send(ask).await.map_err(|error| error.with_outcome(Outcome::Unknown))?;
         let there = answer.status == 200;
@@ -245,7 +256,7 @@ impl Inner {
             return Err(answer.error().with_outcome(Outcome::Unknown));
         }
         answer.finish().await;
-        if there {
+        if there && !open {
             self.drop_temporary(temporary).await;
         }
         Ok(if there { Created::Exists } else { Created::Created })
