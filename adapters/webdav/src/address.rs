@@ -19,7 +19,7 @@ pub(crate) fn parse(address: &str) -> Result<WebDavBuilder> {
     if rest.starts_with(['/', '\\']) {
         return Err(invalid("it names no host: write webdavs://host/path"));
     }
-    let (_, http) = SCHEMES
+    let (typed, http) = SCHEMES
         .iter()
         .find(|(name, _)| *name == scheme)
         .ok_or_else(|| invalid("its scheme is not webdavs or webdav"))?;
@@ -35,7 +35,7 @@ pub(crate) fn parse(address: &str) -> Result<WebDavBuilder> {
     }
     url.set_query(None);
     // Its password is taken from it when it is built, and not kept in any address.
-    Ok(WebDavBuilder::new(url.into()).with_http(options))
+    Ok(WebDavBuilder::new(url.into()).with_http(options).typed_as(typed))
 }
 
 #[cfg(test)]

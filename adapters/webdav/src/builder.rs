@@ -37,6 +37,8 @@ use crate::throttle::Throttle;
 #[must_use]
 pub struct WebDavBuilder {
     address: String,
+    /// What errors show for `http` or `https`, where the address was typed so.
+    scheme: Option<&'static str>,
     credentials: Option<Credentials>,
     http: HttpOptions,
     rate: Option<(u32, Duration)>,
@@ -48,6 +50,7 @@ impl WebDavBuilder {
     pub(crate) fn new(address: String) -> Self {
         Self {
             address,
+            scheme: None,
             credentials: None,
             http: HttpOptions::default(),
             rate: None,
@@ -59,6 +62,12 @@ impl WebDavBuilder {
     /// Another folder, with all other settings as they are.
     pub fn with_address(mut self, address: impl Into<String>) -> Self {
         self.address = address.into();
+        self.scheme = None;
+        self
+    }
+
+    pub(crate) fn typed_as(mut self, scheme: &'static str) -> Self {
+        self.scheme = Some(scheme);
         self
     }
 
@@ -167,6 +176,7 @@ impl WebDavBuilder {
         let claims = Capabilities::default().with_read_time(true).with_parallelism(self.parallelism);
         let inner = Inner {
             client: Arc::new(client),
+            scheme: self.scheme,
             folders: Folders::default(),
             spares: Spares::default(),
             claims,

@@ -33,6 +33,8 @@ pub struct WebDav {
 
 pub(crate) struct Inner {
     pub(crate) client: Arc<Client>,
+    /// What errors show for `http` or `https`.
+    pub(crate) scheme: Option<&'static str>,
     pub(crate) folders: Folders,
     pub(crate) spares: Spares,
     pub(crate) claims: Capabilities,
@@ -128,7 +130,12 @@ impl Inner {
     }
 
     fn named(&self, error: Error, operation: &'static str, place: &Place) -> Error {
-        error.with_operation(operation).with_key(self.client.file(place))
+        let address = self.client.file(place);
+        let address = match (self.scheme, address.split_once("://")) {
+            (Some(scheme), Some((_, rest))) => format!("{scheme}://{rest}"),
+            _ => address,
+        };
+        error.with_operation(operation).with_key(address)
     }
 }
 

@@ -223,6 +223,20 @@ async fn a_missing_root_is_no_empty_store() {
 }
 
 #[tokio::test]
+async fn errors_name_the_address_as_it_was_typed() {
+    for scheme in ["webdav", "webdav+http"] {
+        let server = script([done(403)]);
+        let typed = format!("{scheme}://{}/dav", server.address());
+        let error = WebDav::open(&typed).unwrap().get(&segment(), ByteRange::ALL).await.unwrap_err();
+        assert_eq!(error.key(), Some(format!("{typed}/segments/one").as_str()));
+    }
+    let server = script([done(403)]);
+    let typed = format!("http://{}/dav", server.address());
+    let error = WebDav::builder(&typed).build().unwrap().get(&segment(), ByteRange::ALL).await.unwrap_err();
+    assert_eq!(error.key(), Some(format!("{typed}/segments/one").as_str()));
+}
+
+#[tokio::test]
 async fn a_root_that_was_seen_is_not_asked_for() {
     let server = script([read("here"), done(404)]);
     let storage = folder(&server);
