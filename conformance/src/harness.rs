@@ -322,7 +322,7 @@ impl Harness {
     ///
     /// - The client speaks plain HTTP/1.1: within TLS, the suite could not tell where a request begins.
     /// - It opens the same store as the other clients of this harness.
-    /// - Its idle timeout is **at most 1 s**, so that `network::stalled` can wait for it. Nothing else may be set otherwise than for
+    /// - Its idle timeout is **at most 3 s**, so that `network::stalled` can wait for it. Nothing else may be set otherwise than for
     ///   users, least of all retries.
     ///
     /// ```

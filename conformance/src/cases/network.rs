@@ -27,7 +27,7 @@ use futures::future::FutureExt as _;
 use crate::case::{Case, CaseFn, Group, Need, Rule};
 
 /// Much longer than any client may wait for a server that says nothing.
-const STALLED: Duration = Duration::from_secs(30);
+const STALLED: Duration = Duration::from_secs(60);
 
 /// A case whose function is built with the feature `network` only.
 macro_rules! case {

@@ -12,7 +12,7 @@ use crate::proxy::Cut;
 use crate::verdict::{Failure, ensure};
 
 /// Many times the idle timeout that the harness's opener is asked for.
-const PATIENCE: Duration = Duration::from_secs(12);
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The request arrived, and no answer comes, or only its beginning; the connection stays open. The client's own idle timeout ends
 /// each call, and nobody knows what became of it.
@@ -33,7 +33,7 @@ pub(super) async fn stalled(cx: Context) -> Result<(), Failure> {
 
 async fn one(mut wire: Wire, deed: Deed, requests: usize, cut: &Cut) -> Result<(), Failure> {
     let waited = tokio::time::timeout(PATIENCE, wire.disturbed(deed, requests - 1, cut)).await;
-    let why = "the harness's opener for this group gives its clients an idle timeout of at most 1 s";
+    let why = "the harness's opener for this group gives its clients an idle timeout of at most 3 s";
     let waited = waited.map_err(|_| Failure::new(format!("no answer, and no end within {PATIENCE:?}; {why}")))?;
     let Err(error) = waited? else {
         // A read that is sent again may succeed. A write of several requests may find out what became of it.
