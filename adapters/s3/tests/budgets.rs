@@ -8,74 +8,59 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use longshore_conformance::meter::{Meter, Tally};
-use longshore_core::{
-    ByteRange, Change, Client, Document, DomainName, MemoryReplica, ObjectKey, Storage as _, StoreOptions, TokioRuntime,
-};
+use longshore_conformance::meter::{Devices, Tally, documents};
+use longshore_core::{ByteRange, Client, MemoryReplica, ObjectKey, Storage};
 use longshore_s3::{HttpOptions, S3};
 use longshore_s3_double::{Double, Kind};
 
 /// A client that sends one after another what should go side by side ends with an error, some time.
 const IDLE: Duration = Duration::from_secs(5);
 
-/// An initialised store behind a proxy, and one pool of connections to it.
+/// A bucket, and devices whose processes share one pool of connections to it.
 struct Bucket {
-    meter: Meter,
-    storage: S3,
+    devices: Devices,
     _double: Double,
 }
 
 impl Bucket {
     async fn new() -> Self {
         let double = Double::start(Kind::Sound).unwrap();
-        let meter = Meter::start(double.address()).await.unwrap();
-        let builder = S3::builder(Double::BUCKET)
-            .with_endpoint(format!("http://{}", meter.address()))
-            .with_allow_http(true)
-            .with_credentials(Double::ACCESS_KEY, "any", None)
-            .with_http(HttpOptions::default().with_idle_timeout(IDLE));
-        Self { meter, storage: builder.build().unwrap(), _double: double }
+        let connect = |meter| {
+            let builder = S3::builder(Double::BUCKET)
+                .with_endpoint(format!("http://{meter}"))
+                .with_allow_http(true)
+                .with_credentials(Double::ACCESS_KEY, "any", None)
+                .with_http(HttpOptions::default().with_idle_timeout(IDLE));
+            let storage: Arc<dyn Storage> = Arc::new(builder.build().unwrap());
+            move || Ok(Arc::clone(&storage))
+        };
+        Self { devices: Devices::start(double.address(), connect).await.unwrap(), _double: double }
     }
 
-    /// A process of a device.
     fn process(&self, replica: &MemoryReplica) -> Client {
-        let server = self.storage.clone().server(Arc::new(TokioRuntime), &DomainName::default()).unwrap();
-        Client::builder(Arc::new(server), Arc::new(replica.clone())).store_options(StoreOptions::default()).build()
+        self.devices.process(replica).unwrap()
     }
 
-    /// The device that initialised the store.
     async fn first(&self) -> MemoryReplica {
-        let replica = MemoryReplica::new();
-        self.process(&replica).sync().await.unwrap();
-        replica
+        self.devices.first().await.unwrap()
     }
 
     /// What a sync costs, which takes these groups of requests side by side.
-    async fn cost(&self, client: &Client, groups: &[usize]) -> Tally {
-        self.meter.take();
-        self.meter.gather(groups);
-        let report = client.sync().await.unwrap();
-        let tally = self.meter.take();
-        let expected = (groups.iter().sum(), groups.len());
-        assert_eq!((tally.requests(), tally.round_trips()), expected, "requests, and round trips:\n{tally}");
-        assert_eq!(report.requests, tally.requests() as u64, "a call is one request:\n{tally}");
-        tally
+    #[track_caller]
+    fn cost(&self, client: &Client, groups: &[usize]) -> impl Future<Output = Tally> {
+        let caller = std::panic::Location::caller();
+        async move {
+            let ended = self.devices.sync(client, groups).await;
+            let (report, tally) = ended.unwrap_or_else(|why| panic!("{caller}: {why}"));
+            assert_eq!(report.requests, tally.requests() as u64, "{caller}: a call is one request:\n{tally}");
+            tally
+        }
     }
 }
 
 /// So many writes there were.
 fn puts(tally: &Tally) -> usize {
     tally.exchanges().iter().filter(|exchange| exchange.method == "PUT").count()
-}
-
-fn documents(name: &str, count: u64, len: usize) -> Vec<Change> {
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut byte = move || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        state.to_be_bytes()[0]
-    };
-    let document = |number| Document::new(format!("{name}/{number}"), (0..len).map(|_| byte()).collect::<Vec<u8>>());
-    (0..count).map(document).map(|document| Change::put(document.unwrap())).collect()
 }
 
 /// How many bytes these documents may take on the wire: a tenth more than their bodies.
@@ -87,7 +72,7 @@ fn some_more_than(count: u64, len: u64) -> u64 {
 async fn a_thousand_small_documents() {
     let bucket = Bucket::new().await;
     let replica = bucket.first().await;
-    replica.write(documents("note", 1000, 490)).await.unwrap();
+    replica.write(documents("note", 1000, 490).unwrap()).await.unwrap();
 
     // The format and the first two numbers; the entry.
     let push = bucket.cost(&bucket.process(&replica), &[3, 1]).await;
@@ -107,7 +92,7 @@ async fn a_thousand_small_documents() {
         assert!(opening.bytes_up() < 3000, "{} bytes", opening.bytes_up());
         bucket.cost(&client, &[1]).await;
         for count in [1, 100] {
-            replica.write(documents("more", count, 490)).await.unwrap();
+            replica.write(documents("more", count, 490).unwrap()).await.unwrap();
             let push = bucket.cost(&client, &[1, 1]).await;
             assert_eq!(puts(&push), 1, "the poll, and the entry: {push}");
         }
@@ -123,7 +108,7 @@ async fn a_newcomer_pushes() {
     let bucket = Bucket::new().await;
     bucket.first().await;
     let replica = MemoryReplica::new();
-    replica.write(documents("note", 1000, 490)).await.unwrap();
+    replica.write(documents("note", 1000, 490).unwrap()).await.unwrap();
     bucket.cost(&bucket.process(&replica), &[3, 1, 1]).await;
 }
 
@@ -135,7 +120,7 @@ async fn more_than_an_entry_holds() {
         let replica = bucket.first().await;
         let client = bucket.process(&replica);
         client.sync().await.unwrap();
-        replica.write(documents("large", count, 1 << 20)).await.unwrap();
+        replica.write(documents("large", count, 1 << 20).unwrap()).await.unwrap();
         let push = bucket.cost(&client, &[2, segments, 1]).await;
         assert_eq!(puts(&push), segments + 1, "{push}");
         assert!(push.bytes_up() < some_more_than(count, 1 << 20), "{} bytes", push.bytes_up());
@@ -152,13 +137,13 @@ async fn a_large_document() {
     let replica = bucket.first().await;
     let client = bucket.process(&replica);
     client.sync().await.unwrap();
-    replica.write(documents("large", 1, 28 << 20)).await.unwrap();
-    bucket.meter.take();
+    replica.write(documents("large", 1, 28 << 20).unwrap()).await.unwrap();
+    bucket.devices.meter().take();
     client.sync().await.unwrap();
-    let push = bucket.meter.take();
+    let push = bucket.devices.meter().take();
     assert_eq!((push.requests(), puts(&push)), (2 + 1 + 4 + 1 + 1, 4 + 1), "{push}");
     bucket.process(&MemoryReplica::new()).sync().await.unwrap();
-    let first = bucket.meter.take();
+    let first = bucket.devices.meter().take();
     assert_eq!(first.requests(), 3 + 1 + 3, "{first}");
 }
 
@@ -166,14 +151,15 @@ async fn a_large_document() {
 #[tokio::test]
 async fn the_ranges_of_a_large_object_come_side_by_side() {
     let bucket = Bucket::new().await;
+    let storage = bucket.devices.storage().unwrap();
     let (key, len) = (ObjectKey::new("domains/main/segments/large").unwrap(), 48 << 20);
-    bucket.storage.put(&key, Bytes::from(vec![7; len]).into()).await.unwrap();
+    storage.put(&key, Bytes::from(vec![7; len]).into()).await.unwrap();
     for range in [ByteRange::ALL, ByteRange::new(0, 48 << 20)] {
-        bucket.meter.take();
-        bucket.meter.gather(&[1, 4]);
-        let object = bucket.storage.get(&key, range).await.unwrap().value.unwrap();
+        bucket.devices.meter().take();
+        bucket.devices.meter().gather(&[1, 4]);
+        let object = storage.get(&key, range).await.unwrap().value.unwrap();
         assert_eq!(object.read(u64::MAX).await.unwrap().len(), len);
-        let tally = bucket.meter.take();
+        let tally = bucket.devices.meter().take();
         assert!(tally.requests() == 5 && tally.round_trips() <= 2, "{tally}");
         assert!(tally.bytes_down() < len as u64 + 10_000, "{} bytes", tally.bytes_down());
     }
@@ -186,11 +172,11 @@ async fn small_commits() {
         let bucket = Bucket::new().await;
         let replica = bucket.first().await;
         let (writer, reader) = (bucket.process(&replica), bucket.process(&MemoryReplica::new()));
-        replica.write(documents("note", 1, 490)).await.unwrap();
+        replica.write(documents("note", 1, 490).unwrap()).await.unwrap();
         writer.sync().await.unwrap();
         reader.sync().await.unwrap();
         for _ in 0..commits {
-            replica.write(documents("note", 1, 490)).await.unwrap();
+            replica.write(documents("note", 1, 490).unwrap()).await.unwrap();
             writer.sync().await.unwrap();
         }
         let pull = bucket.cost(&reader, reads).await;
@@ -204,12 +190,6 @@ async fn small_commits() {
 #[tokio::test]
 async fn connections_are_kept() {
     let bucket = Bucket::new().await;
-    let replica = bucket.first().await;
-    let client = bucket.process(&replica);
-    bucket.meter.take();
-    for _ in 0..100 {
-        client.sync().await.unwrap();
-    }
-    let tally = bucket.meter.take();
+    let tally = bucket.devices.idle(100).await.unwrap();
     assert!(tally.requests() >= 100 && tally.connections() <= 10, "{} connections", tally.connections());
 }

@@ -7,60 +7,45 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use longshore_conformance::meter::{Meter, Tally};
-use longshore_core::{Change, Client, Document, DomainName, MemoryReplica, StoreOptions, TokioRuntime};
+use longshore_conformance::meter::{Devices, Tally, documents};
+use longshore_core::{Client, MemoryReplica, Storage};
 use longshore_webdav::{HttpOptions, WebDav};
 use longshore_webdav_double::Double;
 
 /// A client that sends one after another what should go side by side ends with an error, some time.
 const IDLE: Duration = Duration::from_secs(5);
 
-/// An initialised store behind a proxy.
+/// A folder on a server, and devices whose processes have connections of their own to it.
 struct Shared {
-    meter: Meter,
+    devices: Devices,
     _double: Double,
 }
 
 impl Shared {
     async fn new() -> Self {
         let double = Double::start().unwrap();
-        let meter = Meter::start(double.address()).await.unwrap();
-        Self { meter, _double: double }
+        let connect = |meter| {
+            let builder = WebDav::builder(format!("http://{meter}/store"))
+                .with_password(Double::USER, Double::PASSWORD)
+                .with_http(HttpOptions::default().with_idle_timeout(IDLE));
+            move || Ok(Arc::new(builder.clone().build()?) as Arc<dyn Storage>)
+        };
+        Self { devices: Devices::start(double.address(), connect).await.unwrap(), _double: double }
     }
 
-    /// A process of a device, with connections of its own.
     fn process(&self, replica: &MemoryReplica) -> Client {
-        let url = format!("http://{}/store", self.meter.address());
-        let http = HttpOptions::default().with_idle_timeout(IDLE);
-        let storage =
-            WebDav::builder(url).with_password(Double::USER, Double::PASSWORD).with_http(http).build().unwrap();
-        let server = storage.server(Arc::new(TokioRuntime), &DomainName::default()).unwrap();
-        Client::builder(Arc::new(server), Arc::new(replica.clone())).store_options(StoreOptions::default()).build()
+        self.devices.process(replica).unwrap()
     }
 
-    /// The device that initialised the store.
     async fn first(&self) -> MemoryReplica {
-        let replica = MemoryReplica::new();
-        self.process(&replica).sync().await.unwrap();
-        replica
+        self.devices.first().await.unwrap()
     }
 
-    /// What syncs cost, which take these groups of requests side by side.
-    async fn cost(&self, client: &Client, groups: &[usize], work: impl AsyncFn(&Client)) -> Tally {
-        self.meter.take();
-        self.meter.gather(groups);
-        work(client).await;
-        let tally = self.meter.take();
-        let expected = (groups.iter().sum(), groups.len());
-        assert_eq!((tally.requests(), tally.round_trips()), expected, "requests, and round trips:\n{tally}");
-        tally
-    }
-
-    async fn sync(&self, client: &Client, groups: &[usize]) -> Tally {
-        self.cost(client, groups, async |client| {
-            client.sync().await.unwrap();
-        })
-        .await
+    /// What a sync costs, which takes these groups of requests side by side.
+    #[track_caller]
+    fn sync(&self, client: &Client, groups: &[usize]) -> impl Future<Output = Tally> {
+        let caller = std::panic::Location::caller();
+        async move { self.devices.sync(client, groups).await.unwrap_or_else(|why| panic!("{caller}: {why}")).1 }
     }
 }
 
@@ -72,16 +57,6 @@ fn at_50_ms(tally: &Tally) -> usize {
     tally.round_trips() * 50
 }
 
-fn documents(name: &str, count: u64, len: usize) -> Vec<Change> {
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut byte = move || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        state.to_be_bytes()[0]
-    };
-    let document = |number| Document::new(format!("{name}/{number}"), (0..len).map(|_| byte()).collect::<Vec<u8>>());
-    (0..count).map(document).map(|document| Change::put(document.unwrap())).collect()
-}
-
 /// How many bytes these documents may take on the wire: a fifth more than their bodies.
 fn some_more_than(count: u64, len: u64) -> u64 {
     count * len * 12 / 10
@@ -91,7 +66,7 @@ fn some_more_than(count: u64, len: u64) -> u64 {
 async fn a_thousand_small_documents() {
     let shared = Shared::new().await;
     let replica = shared.first().await;
-    replica.write(documents("note", 1000, 490)).await.unwrap();
+    replica.write(documents("note", 1000, 490).unwrap()).await.unwrap();
 
     // The format and the first two numbers; a collection that cannot be made yet; the four that it lies in; the entry.
     let push = shared.sync(&shared.process(&replica), &[&[3, 1, 1, 1, 1, 1][..], &CREATE].concat()).await;
@@ -110,7 +85,7 @@ async fn a_thousand_small_documents() {
         shared.sync(&client, &[3]).await;
         shared.sync(&client, &[1]).await;
         for count in [1, 100] {
-            replica.write(documents("more", count, 490)).await.unwrap();
+            replica.write(documents("more", count, 490).unwrap()).await.unwrap();
             let process = shared.process(replica);
             shared.sync(&process, &[&[3][..], &CREATE].concat()).await;
             // What it pushed is no news to itself.
@@ -126,21 +101,21 @@ async fn one_push_after_another() {
     let shared = Shared::new().await;
     let replica = shared.first().await;
     shared.process(&replica).sync().await.unwrap();
-    replica.write(documents("note", 1, 490)).await.unwrap();
+    replica.write(documents("note", 1, 490).unwrap()).await.unwrap();
     let client = shared.process(&replica);
     client.sync().await.unwrap();
     let pushes = [1, 1, 100];
     // Of the first, the poll and a whole `create`. Of the others, the poll and what is made ahead; put, move, read back.
     let groups = [&[1, 1, 1, 1, 1][..], &[2, 1, 1, 1], &[2, 1, 1, 1], &[2]].concat();
-    let all = shared.cost(&client, &groups, async |client| {
+    let work = async {
         for count in pushes {
-            replica.write(documents("more", count, 490)).await.unwrap();
+            replica.write(documents("more", count, 490).unwrap()).await.unwrap();
             client.sync().await.unwrap();
         }
         // Nothing new; and what is made ahead for a push that does not come.
         client.sync().await.unwrap();
-    });
-    let all = all.await;
+    };
+    let ((), all) = shared.devices.meter().cost(&groups, work).await.unwrap_or_else(|why| panic!("{why}"));
     let polls = all.exchanges().iter().filter(|exchange| exchange.status == 404).count();
     assert_eq!(polls, pushes.len() + 1, "{all}");
     assert!(all.requests() - polls <= 4 * pushes.len() + 1, "four requests a push: {all}");
@@ -151,15 +126,15 @@ async fn one_push_after_another() {
 async fn a_new_folder_of_entries() {
     let shared = Shared::new().await;
     let replica = shared.first().await;
-    replica.write(documents("note", 1, 490)).await.unwrap();
+    replica.write(documents("note", 1, 490).unwrap()).await.unwrap();
     shared.process(&replica).sync().await.unwrap();
     // A document of its own segment: two more folders, of which one lies where the log was read.
     let client = shared.process(&replica);
     client.sync().await.unwrap();
-    replica.write(documents("large", 1, 1 << 20)).await.unwrap();
-    shared.meter.take();
+    replica.write(documents("large", 1, 1 << 20).unwrap()).await.unwrap();
+    shared.devices.meter().take();
     client.sync().await.unwrap();
-    let push = shared.meter.take();
+    let push = shared.devices.meter().take();
     let makes: Vec<_> = push.exchanges().iter().filter(|exchange| exchange.method == "MKCOL").collect();
     assert!(makes.iter().all(|exchange| exchange.status == 201), "{push}");
     assert_eq!(makes.len(), 2 + 1, "the segments' folders, and a temporary: {push}");
@@ -170,12 +145,6 @@ async fn a_new_folder_of_entries() {
 #[tokio::test]
 async fn connections_are_kept() {
     let shared = Shared::new().await;
-    let replica = shared.first().await;
-    let client = shared.process(&replica);
-    shared.meter.take();
-    for _ in 0..100 {
-        client.sync().await.unwrap();
-    }
-    let tally = shared.meter.take();
+    let tally = shared.devices.idle(100).await.unwrap();
     assert!(tally.requests() >= 100 && tally.connections() <= 10, "{} connections", tally.connections());
 }
