@@ -205,7 +205,7 @@ mod tests {
         let (result, seen) = Exchange::watch(credentials.get_credential()).await;
         match (result, seen) {
             (Ok(given), None) => Ok(*given),
-            (Err(_), Some(Seen::Failed(error))) => Err(error.to_string()),
+            (Err(_), Some(Seen::Failed(error))) => Err(error.message().to_owned()),
             other => panic!("{other:?}"),
         }
     }
