@@ -15,38 +15,21 @@ use longshore_webdav_double::Double;
 /// A client that sends one after another what should go side by side ends with an error, some time.
 const IDLE: Duration = Duration::from_secs(5);
 
-/// A folder on a server, and devices whose processes have connections of their own to it.
-struct Shared {
-    devices: Devices,
-    _double: Double,
+/// Devices whose processes have connections of their own to a folder on a server.
+async fn devices() -> Devices {
+    let double = Double::start().unwrap();
+    let connect = |meter| {
+        let http = HttpOptions::default().with_idle_timeout(IDLE);
+        let url = format!("http://{meter}/store");
+        let builder = WebDav::builder(url).with_password(Double::USER, Double::PASSWORD).with_http(http);
+        move || Ok(Arc::new(builder.clone().build()?) as Arc<dyn Storage>)
+    };
+    Devices::start(double.address(), connect).await.unwrap().with(double)
 }
 
-impl Shared {
-    async fn new() -> Self {
-        let double = Double::start().unwrap();
-        let connect = |meter| {
-            let builder = WebDav::builder(format!("http://{meter}/store"))
-                .with_password(Double::USER, Double::PASSWORD)
-                .with_http(HttpOptions::default().with_idle_timeout(IDLE));
-            move || Ok(Arc::new(builder.clone().build()?) as Arc<dyn Storage>)
-        };
-        Self { devices: Devices::start(double.address(), connect).await.unwrap(), _double: double }
-    }
-
-    fn process(&self, replica: &MemoryReplica) -> Client {
-        self.devices.process(replica).unwrap()
-    }
-
-    async fn first(&self) -> MemoryReplica {
-        self.devices.first().await.unwrap()
-    }
-
-    /// What a sync costs, which takes these groups of requests side by side.
-    #[track_caller]
-    fn sync(&self, client: &Client, groups: &[usize]) -> impl Future<Output = Tally> {
-        let caller = std::panic::Location::caller();
-        async move { self.devices.sync(client, groups).await.unwrap_or_else(|why| panic!("{caller}: {why}")).1 }
-    }
+/// What a sync costs, which takes these groups of requests side by side.
+async fn sync(shared: &Devices, client: &Client, groups: &[usize]) -> Tally {
+    shared.sync(client, groups).await.unwrap_or_else(|why| panic!("{groups:?}: {why}")).1
 }
 
 /// A `create`: make a temporary collection, put, move, read back.
@@ -64,45 +47,45 @@ fn some_more_than(count: u64, len: u64) -> u64 {
 
 #[tokio::test]
 async fn a_thousand_small_documents() {
-    let shared = Shared::new().await;
-    let replica = shared.first().await;
+    let shared = devices().await;
+    let replica = shared.first().await.unwrap();
     replica.write(documents("note", 1000, 490).unwrap()).await.unwrap();
 
     // The format and the first two numbers; a collection that cannot be made yet; the four that it lies in; the entry.
-    let push = shared.sync(&shared.process(&replica), &[&[3, 1, 1, 1, 1, 1][..], &CREATE].concat()).await;
+    let push = sync(&shared, &shared.process(&replica).unwrap(), &[&[3, 1, 1, 1, 1, 1][..], &CREATE].concat()).await;
     assert!(push.requests() <= 12 && at_50_ms(&push) < 1000, "{push}");
     assert!(push.bytes_up() < some_more_than(1000, 490), "{} bytes", push.bytes_up());
 
     // The format and the first two numbers; the floor, and whether there is a collection for it.
     let newcomer = MemoryReplica::new();
-    let first = shared.sync(&shared.process(&newcomer), &[3, 1, 1]).await;
+    let first = sync(&shared, &shared.process(&newcomer).unwrap(), &[3, 1, 1]).await;
     assert!(first.requests() <= 10 && at_50_ms(&first) < 1000, "{first}");
     assert!(first.bytes_down() < some_more_than(1000, 490), "{} bytes", first.bytes_down());
 
     for replica in [&replica, &newcomer] {
-        shared.process(replica).sync().await.unwrap();
-        let client = shared.process(replica);
-        shared.sync(&client, &[3]).await;
-        shared.sync(&client, &[1]).await;
+        shared.process(replica).unwrap().sync().await.unwrap();
+        let client = shared.process(replica).unwrap();
+        sync(&shared, &client, &[3]).await;
+        sync(&shared, &client, &[1]).await;
         for count in [1, 100] {
             replica.write(documents("more", count, 490).unwrap()).await.unwrap();
-            let process = shared.process(replica);
-            shared.sync(&process, &[&[3][..], &CREATE].concat()).await;
+            let process = shared.process(replica).unwrap();
+            sync(&shared, &process, &[&[3][..], &CREATE].concat()).await;
             // What it pushed is no news to itself.
-            shared.sync(&process, &[1]).await;
+            sync(&shared, &process, &[1]).await;
         }
-        shared.sync(&shared.process(replica), &[3]).await;
+        sync(&shared, &shared.process(replica).unwrap(), &[3]).await;
     }
 }
 
 /// Of a client that stays, the temporary collection of each `create` but the first two is made while it does nothing else.
 #[tokio::test]
 async fn one_push_after_another() {
-    let shared = Shared::new().await;
-    let replica = shared.first().await;
-    shared.process(&replica).sync().await.unwrap();
+    let shared = devices().await;
+    let replica = shared.first().await.unwrap();
+    shared.process(&replica).unwrap().sync().await.unwrap();
     replica.write(documents("note", 1, 490).unwrap()).await.unwrap();
-    let client = shared.process(&replica);
+    let client = shared.process(&replica).unwrap();
     client.sync().await.unwrap();
     let pushes = [1, 1, 100];
     // Of the first, the poll and a whole `create`. Of the others, the poll and what is made ahead; put, move, read back.
@@ -115,7 +98,7 @@ async fn one_push_after_another() {
         // Nothing new; and what is made ahead for a push that does not come.
         client.sync().await.unwrap();
     };
-    let ((), all) = shared.devices.meter().cost(&groups, work).await.unwrap_or_else(|why| panic!("{why}"));
+    let ((), all) = shared.meter().cost(&groups, work).await.unwrap_or_else(|why| panic!("{why}"));
     let polls = all.exchanges().iter().filter(|exchange| exchange.status == 404).count();
     assert_eq!(polls, pushes.len() + 1, "{all}");
     assert!(all.requests() - polls <= 4 * pushes.len() + 1, "four requests a push: {all}");
@@ -124,17 +107,17 @@ async fn one_push_after_another() {
 /// What is below a folder that was read from is not looked for from the top.
 #[tokio::test]
 async fn a_new_folder_of_entries() {
-    let shared = Shared::new().await;
-    let replica = shared.first().await;
+    let shared = devices().await;
+    let replica = shared.first().await.unwrap();
     replica.write(documents("note", 1, 490).unwrap()).await.unwrap();
-    shared.process(&replica).sync().await.unwrap();
+    shared.process(&replica).unwrap().sync().await.unwrap();
     // A document of its own segment: two more folders, of which one lies where the log was read.
-    let client = shared.process(&replica);
+    let client = shared.process(&replica).unwrap();
     client.sync().await.unwrap();
     replica.write(documents("large", 1, 1 << 20).unwrap()).await.unwrap();
-    shared.devices.meter().take();
+    shared.meter().take();
     client.sync().await.unwrap();
-    let push = shared.devices.meter().take();
+    let push = shared.meter().take();
     let makes: Vec<_> = push.exchanges().iter().filter(|exchange| exchange.method == "MKCOL").collect();
     assert!(makes.iter().all(|exchange| exchange.status == 201), "{push}");
     assert_eq!(makes.len(), 2 + 1, "the segments' folders, and a temporary: {push}");
@@ -144,7 +127,7 @@ async fn a_new_folder_of_entries() {
 /// one came free.
 #[tokio::test]
 async fn connections_are_kept() {
-    let shared = Shared::new().await;
-    let tally = shared.devices.idle(100).await.unwrap();
+    let shared = devices().await;
+    let tally = shared.idle(100).await.unwrap();
     assert!(tally.requests() >= 100 && tally.connections() <= 10, "{} connections", tally.connections());
 }

@@ -1,5 +1,6 @@
 //! Devices that sync through a meter.
 
+use std::any::Any;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -35,6 +36,8 @@ use crate::dice::noise;
 pub struct Devices {
     meter: Meter,
     open: Box<dyn Fn() -> Result<Arc<dyn Storage>> + Send + Sync>,
+    // It only lives here.
+    _server: Option<Box<dyn Any + Send + Sync>>,
 }
 
 impl Devices {
@@ -46,7 +49,13 @@ impl Devices {
     {
         let meter = Meter::start(server).await?;
         let open = Box::new(connect(meter.address()));
-        Ok(Self { meter, open })
+        Ok(Self { meter, open, _server: None })
+    }
+
+    /// Keeps this server as long as them: dropped, it would end.
+    #[must_use]
+    pub fn with(self, server: impl Any + Send + Sync) -> Self {
+        Self { _server: Some(Box::new(server)), ..self }
     }
 
     /// What counts.
