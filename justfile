@@ -30,7 +30,8 @@ hostile:
     scripts/servers/with-s3.sh garage cargo run --quiet -p longshore-s3 --example hostile -- 20 20
 
 # What longshore costs beside the sum of its parts, as ratios. Minutes; a busy machine blurs it. `just bench -- s3`, or `library` or
-# `command` or `webdav`, for one part; that of S3 needs a server: DEVICE_GIB=8 scripts/servers/with-s3.sh ceph-rgw just bench -- s3
+# `command` or `webdav`, for one part; that of S3 needs a server: DEVICE_GIB=8 scripts/servers/with-s3.sh ceph-rgw just bench -- s3. With
+# `--check` it fails where a bar is missed.
 bench *arguments:
     cargo build --release -p longshore-cli -p longshore-bench
     cargo run --release -p longshore-bench -- {{ arguments }}

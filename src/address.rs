@@ -62,17 +62,11 @@ pub fn open_storage(url: &str) -> Result<Arc<dyn Storage>> {
 
 /// As [`open_storage`], but makes the place if only its last folder is missing. A bucket is not made, nor a folder on a WebDAV server.
 pub fn create_storage(url: &str) -> Result<Arc<dyn Storage>> {
-    match split(url)? {
-        #[cfg(feature = "fs")]
-        ("file", rest) => Ok(Arc::new(longshore_fs::Fs::create_root(file_path(rest)?)?)),
-        #[cfg(feature = "s3")]
-        ("s3", _) => Ok(Arc::new(longshore_s3::S3::open(url)?)),
-        #[cfg(feature = "webdav")]
-        ("webdav" | "webdavs" | "webdav+http" | "webdav+https", _) => {
-            Ok(Arc::new(longshore_webdav::WebDav::open(url)?))
-        }
-        (scheme, _) => Err(unknown(scheme)),
+    #[cfg(feature = "fs")]
+    if let ("file", rest) = split(url)? {
+        return Ok(Arc::new(longshore_fs::Fs::create_root(file_path(rest)?)?));
     }
+    open_storage(url)
 }
 
 fn split(url: &str) -> Result<(&str, &str)> {

@@ -44,7 +44,7 @@ pub struct Site {
 /// How the suite kills the server behind an adapter, or a part of it, and starts it again.
 ///
 /// Only `crash::of_the_server` and `crash::of_a_part_of_the_server` do, and no other case runs meanwhile. A harness is made in every process of a run, so what
-/// starts the server first is better done outside.
+/// starts the server first is better done outside. A server that a script kills and starts is [`Commands`](crate::Commands).
 ///
 /// ```
 /// use std::process::{Child, Command};

@@ -41,6 +41,7 @@ mod aside;
 pub mod case;
 mod cases;
 pub mod clock;
+mod commands;
 mod context;
 #[cfg(feature = "crash")]
 mod crash;
@@ -69,6 +70,8 @@ pub mod verdict;
 
 #[doc(inline)]
 pub use case::{Case, Group, Need, Rule, Size};
+#[doc(inline)]
+pub use commands::Commands;
 #[doc(inline)]
 pub use harness::{Harness, Killable, Scratch, Site};
 #[doc(inline)]

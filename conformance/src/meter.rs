@@ -33,6 +33,7 @@
 //! # Ok(()) }
 //! ```
 
+mod devices;
 mod message;
 mod relay;
 
@@ -44,6 +45,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+
+pub use self::devices::{Devices, documents};
 
 /// A request and what was answered.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -240,6 +243,54 @@ impl Meter {
             page.groups.push(end);
         }
     }
+
+    /// What the work ends in, and what it cost. It is to send groups of requests of these sizes: those of a group side by side, and
+    /// one group after the other. Their answers are held back as by [`gather`](Self::gather). What was counted before is forgotten.
+    ///
+    /// Errors: what was counted, if it was another number of requests, or of round trips.
+    ///
+    /// ```
+    /// use longshore_conformance::meter::Meter;
+    /// use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    /// use tokio::net::{TcpListener, TcpStream};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = TcpListener::bind("127.0.0.1:0").await?;
+    /// let meter = Meter::start(server.local_addr()?).await?;
+    /// tokio::spawn(async move {
+    ///     let (mut client, _) = server.accept().await?;
+    ///     while client.read(&mut [0; 100]).await? > 0 {
+    ///         client.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await?;
+    ///     }
+    ///     std::io::Result::Ok(())
+    /// });
+    /// let mut client = TcpStream::connect(meter.address()).await?;
+    /// let mut ask = async || {
+    ///     client.write_all(b"GET / HTTP/1.1\r\nHost: any\r\n\r\n").await?;
+    ///     client.read_exact(&mut [0; 38]).await
+    /// };
+    /// let (answered, tally) = meter.cost(&[1], ask()).await?;
+    /// assert_eq!((answered?, tally.requests()), (38, 1));
+    /// let told = meter.cost(&[1, 1], ask()).await.unwrap_err();
+    /// assert!(told.contains("1 request in 1 round trip") && told.contains("GET / 200"), "{told}");
+    /// # Ok(()) }
+    /// ```
+    pub async fn cost<T>(&self, groups: &[usize], work: impl Future<Output = T>) -> Result<(T, Tally), String> {
+        self.take();
+        self.gather(groups);
+        let ended = work.await;
+        let tally = self.take();
+        let (counted, expected) = ((tally.requests(), tally.round_trips()), (groups.iter().sum(), groups.len()));
+        if counted == expected { Ok((ended, tally)) } else { Err(unexpected(counted, expected, &tally)) }
+    }
+}
+
+fn unexpected(counted: (usize, usize), expected: (usize, usize), tally: &Tally) -> String {
+    let of = |(requests, trips)| {
+        let s = |count| if count == 1 { "" } else { "s" };
+        format!("{requests} request{} in {trips} round trip{}", s(requests), s(trips))
+    };
+    format!("there were {}, to be {}:\n{tally}", of(counted), of(expected))
 }
 
 impl Drop for Meter {

@@ -1,12 +1,15 @@
 //! Where credentials come from that a service gives, and what is told when it does not.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use longshore_core::{Error, ErrorKind};
 use object_store::CredentialProvider;
 use tokio::runtime::Handle;
+use tokio::time::Instant;
 
 use crate::exchange::{Exchange, Seen};
 
@@ -15,21 +18,27 @@ tokio::task_local! {
     static FOR_CREDENTIALS: ();
 }
 
+/// For so long those that were given do while no new ones can be had: `object_store` asks for others five minutes before the end of
+/// those that it has.
+const GRACE: Duration = Duration::from_secs(4 * 60);
+
 /// Credentials whose failures are told as such, not as the store's.
 ///
-/// A store asks for credentials within a call, by requests of its own. What is seen of those is kept apart.
-#[derive(Debug)]
+/// A store asks for credentials within a call, by requests of its own. What is seen of those is kept apart. While none can be had for a
+/// moment, such as where a token is just being written, those that were given last do.
 pub struct WatchedCredentials<C> {
     inner: Arc<dyn CredentialProvider<Credential = C>>,
     asked_for: bool,
     token_file: Option<PathBuf>,
     fit: fn(&C) -> bool,
+    /// The last ones, and when they were given.
+    last: Mutex<Option<(Instant, Arc<C>)>>,
 }
 
 impl<C> WatchedCredentials<C> {
     /// Watches these.
     pub fn new(credentials: Arc<dyn CredentialProvider<Credential = C>>) -> Self {
-        Self { inner: credentials, asked_for: true, token_file: None, fit: |_| true }
+        Self { inner: credentials, asked_for: true, token_file: None, fit: |_| true, last: Mutex::default() }
     }
 
     /// They are got with the token that is in this file, which is looked at each time before `object_store` reads it: a token with a
@@ -53,25 +62,48 @@ impl<C> WatchedCredentials<C> {
     }
 }
 
+impl<C: fmt::Debug> fmt::Debug for WatchedCredentials<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // What was given is nobody's to see.
+        f.debug_struct("WatchedCredentials").field("inner", &self.inner).finish_non_exhaustive()
+    }
+}
+
 #[async_trait]
-impl<C: std::fmt::Debug + Send + Sync + 'static> CredentialProvider for WatchedCredentials<C> {
+impl<C: fmt::Debug + Send + Sync + 'static> CredentialProvider for WatchedCredentials<C> {
     type Credential = C;
 
     async fn get_credential(&self) -> object_store::Result<Arc<C>> {
+        match self.ask().await {
+            Ok(found) => {
+                *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), Arc::clone(&found)));
+                Ok(found)
+            }
+            Err(error) => self.lately().ok_or_else(|| refused(error)),
+        }
+    }
+}
+
+impl<C: fmt::Debug + Send + Sync + 'static> WatchedCredentials<C> {
+    async fn ask(&self) -> Result<Arc<C>, Error> {
         if let Some(path) = &self.token_file
             && is_no_token(path).await
         {
-            return Err(refused(Error::new(ErrorKind::Denied, NO_TOKEN)));
+            return Err(Error::new(ErrorKind::Denied, NO_TOKEN));
         }
         let (result, seen) = Exchange::watch(FOR_CREDENTIALS.scope((), self.inner.get_credential())).await;
         match result {
             Ok(found) if (self.fit)(&found) => Ok(found),
-            Ok(_) => Err(refused(Error::new(ErrorKind::Denied, NO_CREDENTIALS))),
-            Err(error) => {
-                Exchange::note(Seen::Failed(no_credentials(seen, self.asked_for)));
-                Err(error)
-            }
+            Ok(_) => Err(Error::new(ErrorKind::Denied, NO_CREDENTIALS)),
+            // The library's own words could repeat a token.
+            Err(_) => Err(no_credentials(seen, self.asked_for)),
         }
+    }
+
+    /// Those that were given a moment ago.
+    fn lately(&self) -> Option<Arc<C>> {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        last.as_ref().filter(|(given, _)| given.elapsed() < GRACE).map(|(_, credentials)| Arc::clone(credentials))
     }
 }
 
@@ -113,7 +145,6 @@ pub(crate) fn are_asked_for() -> bool {
     FOR_CREDENTIALS.try_with(|()| ()).is_ok()
 }
 
-// The library's own words could repeat a token.
 fn no_credentials(seen: Option<Seen>, asked_for: bool) -> Error {
     let answer = match seen {
         Some(Seen::Answered(answer)) if answer.status >= 500 || answer.status == 429 => {
@@ -150,4 +181,68 @@ fn no_credentials(seen: Option<Seen>, asked_for: bool) -> Error {
          role ({answer}), or say that access is anonymous"
     );
     Error::new(ErrorKind::Denied, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A service that knows what to give as long as it is not told otherwise.
+    #[derive(Debug, Default)]
+    struct Service(Mutex<Option<&'static str>>);
+
+    #[async_trait]
+    impl CredentialProvider for Service {
+        type Credential = &'static str;
+
+        async fn get_credential(&self) -> object_store::Result<Arc<&'static str>> {
+            let broken = || object_store::Error::Generic { store: "test", source: "sesame".into() };
+            self.0.lock().unwrap().map(Arc::new).ok_or_else(broken)
+        }
+    }
+
+    async fn given(credentials: &WatchedCredentials<&'static str>) -> Result<&'static str, String> {
+        let (result, seen) = Exchange::watch(credentials.get_credential()).await;
+        match (result, seen) {
+            (Ok(given), None) => Ok(*given),
+            (Err(_), Some(Seen::Failed(error))) => Err(error.message().to_owned()),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// As whoever writes it anew leaves it for a moment.
+    #[tokio::test(start_paused = true)]
+    async fn an_empty_token_file_is_refused_when_the_last_credentials_have_ended() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("token");
+        let service = Arc::new(Service(Mutex::new(Some("first"))));
+        let credentials = WatchedCredentials::new(service.clone()).with_token_file(&file);
+        std::fs::write(&file, "").unwrap();
+        assert_eq!(given(&credentials).await.unwrap_err(), NO_TOKEN, "there are no older ones");
+        std::fs::write(&file, "token").unwrap();
+        assert_eq!(given(&credentials).await, Ok("first"));
+        std::fs::write(&file, "").unwrap();
+        for _ in 0..4 {
+            assert_eq!(given(&credentials).await, Ok("first"));
+            tokio::time::advance(Duration::from_secs(60)).await;
+        }
+        assert_eq!(given(&credentials).await.unwrap_err(), NO_TOKEN, "they may have ended");
+        std::fs::write(&file, "token").unwrap();
+        *service.0.lock().unwrap() = Some("second");
+        assert_eq!(given(&credentials).await, Ok("second"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_service_that_fails_for_a_moment_is_not_missed() {
+        let service = Arc::new(Service::default());
+        let credentials = WatchedCredentials::new(service.clone());
+        assert!(given(&credentials).await.unwrap_err().contains("no credentials"));
+        *service.0.lock().unwrap() = Some("ours");
+        assert_eq!(given(&credentials).await, Ok("ours"));
+        *service.0.lock().unwrap() = None;
+        assert_eq!(given(&credentials).await, Ok("ours"));
+        tokio::time::advance(GRACE).await;
+        let told = given(&credentials).await.unwrap_err();
+        assert!(told.contains("no credentials") && !told.contains("sesame"), "{told}");
+    }
 }

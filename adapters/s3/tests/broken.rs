@@ -50,8 +50,10 @@ fn names(findings: &[Finding], flaw: Flaw) -> bool {
 fn failed_case(kind: Kind, pattern: &str) -> Option<&'static str> {
     let double = Double::start(kind).unwrap();
     let address = double.address();
-    let open = move |_| std::future::ready(Ok(Arc::new(bucket(address)) as Arc<dyn Storage>));
-    let suite = Suite::new(Harness::storage("broken", open).in_this_process()).size(Size::Quick).only(pattern);
+    let at = |address| std::future::ready(Ok(Arc::new(bucket(address)) as Arc<dyn Storage>));
+    let harness = Harness::storage("broken", move |_| at(address)).in_this_process();
+    let harness = harness.over_network(address, move |_, proxy| at(proxy));
+    let suite = Suite::new(harness).size(Size::Quick).only(pattern);
     let reports = suite.run().unwrap();
     assert!(!reports.is_empty());
     reports.into_iter().find(|report| report.verdict.is_failed()).map(|report| report.case.name())
@@ -98,6 +100,12 @@ async fn one_that_lets_several_win_is_refused() {
 #[test]
 fn one_that_lets_several_win_fails_the_suite() {
     assert!((0..3).any(|_| failed_case(Kind::RacesCreates, "storage::create").is_some()));
+}
+
+/// No look from outside finds it: the case that breaks connections does.
+#[test]
+fn one_that_keeps_halves_fails_the_suite() {
+    assert_eq!(failed_case(Kind::KeepsHalf, "network::request_cut"), Some("network::request_cut"));
 }
 
 /// A line breaks in the middle of a request's body, against a server of this kind: what became of the write, and what is read

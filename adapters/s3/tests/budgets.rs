@@ -8,74 +8,39 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use longshore_conformance::meter::{Meter, Tally};
-use longshore_core::{
-    ByteRange, Change, Client, Document, DomainName, MemoryReplica, ObjectKey, Storage as _, StoreOptions, TokioRuntime,
-};
+use longshore_conformance::meter::{Devices, Tally, documents};
+use longshore_core::{ByteRange, Client, MemoryReplica, ObjectKey, Storage};
 use longshore_s3::{HttpOptions, S3};
 use longshore_s3_double::{Double, Kind};
 
 /// A client that sends one after another what should go side by side ends with an error, some time.
 const IDLE: Duration = Duration::from_secs(5);
 
-/// An initialised store behind a proxy, and one pool of connections to it.
-struct Bucket {
-    meter: Meter,
-    storage: S3,
-    _double: Double,
-}
-
-impl Bucket {
-    async fn new() -> Self {
-        let double = Double::start(Kind::Sound).unwrap();
-        let meter = Meter::start(double.address()).await.unwrap();
+/// Devices whose processes share one pool of connections to a bucket.
+async fn devices() -> Devices {
+    let double = Double::start(Kind::Sound).unwrap();
+    let connect = |meter| {
         let builder = S3::builder(Double::BUCKET)
-            .with_endpoint(format!("http://{}", meter.address()))
+            .with_endpoint(format!("http://{meter}"))
             .with_allow_http(true)
             .with_credentials(Double::ACCESS_KEY, "any", None)
             .with_http(HttpOptions::default().with_idle_timeout(IDLE));
-        Self { meter, storage: builder.build().unwrap(), _double: double }
-    }
+        let storage: Arc<dyn Storage> = Arc::new(builder.build().unwrap());
+        move || Ok(Arc::clone(&storage))
+    };
+    Devices::start(double.address(), connect).await.unwrap().with(double)
+}
 
-    /// A process of a device.
-    fn process(&self, replica: &MemoryReplica) -> Client {
-        let server = self.storage.clone().server(Arc::new(TokioRuntime), &DomainName::default()).unwrap();
-        Client::builder(Arc::new(server), Arc::new(replica.clone())).store_options(StoreOptions::default()).build()
-    }
-
-    /// The device that initialised the store.
-    async fn first(&self) -> MemoryReplica {
-        let replica = MemoryReplica::new();
-        self.process(&replica).sync().await.unwrap();
-        replica
-    }
-
-    /// What a sync costs, which takes these groups of requests side by side.
-    async fn cost(&self, client: &Client, groups: &[usize]) -> Tally {
-        self.meter.take();
-        self.meter.gather(groups);
-        let report = client.sync().await.unwrap();
-        let tally = self.meter.take();
-        let expected = (groups.iter().sum(), groups.len());
-        assert_eq!((tally.requests(), tally.round_trips()), expected, "requests, and round trips:\n{tally}");
-        assert_eq!(report.requests, tally.requests() as u64, "a call is one request:\n{tally}");
-        tally
-    }
+/// What a sync costs, which takes these groups of requests side by side.
+async fn cost(bucket: &Devices, client: &Client, groups: &[usize]) -> Tally {
+    let (report, tally) = bucket.sync(client, groups).await.unwrap_or_else(|why| panic!("{groups:?}: {why}"));
+    assert_eq!(report.requests, tally.requests() as u64, "a call is one request:\n{tally}");
+    tally
 }
 
 /// So many writes there were.
 fn puts(tally: &Tally) -> usize {
     tally.exchanges().iter().filter(|exchange| exchange.method == "PUT").count()
-}
-
-fn documents(name: &str, count: u64, len: usize) -> Vec<Change> {
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut byte = move || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        state.to_be_bytes()[0]
-    };
-    let document = |number| Document::new(format!("{name}/{number}"), (0..len).map(|_| byte()).collect::<Vec<u8>>());
-    (0..count).map(document).map(|document| Change::put(document.unwrap())).collect()
 }
 
 /// How many bytes these documents may take on the wire: a tenth more than their bodies.
@@ -85,61 +50,61 @@ fn some_more_than(count: u64, len: u64) -> u64 {
 
 #[tokio::test]
 async fn a_thousand_small_documents() {
-    let bucket = Bucket::new().await;
-    let replica = bucket.first().await;
-    replica.write(documents("note", 1000, 490)).await.unwrap();
+    let bucket = devices().await;
+    let replica = bucket.first().await.unwrap();
+    replica.write(documents("note", 1000, 490).unwrap()).await.unwrap();
 
     // The format and the first two numbers; the entry.
-    let push = bucket.cost(&bucket.process(&replica), &[3, 1]).await;
+    let push = cost(&bucket, &bucket.process(&replica).unwrap(), &[3, 1]).await;
     assert_eq!(puts(&push), 1, "{push}");
     assert!(push.bytes_up() < some_more_than(1000, 490), "{} bytes", push.bytes_up());
 
     // The format and the first two numbers; the floor, as this device never saw the head.
     let newcomer = MemoryReplica::new();
-    let first = bucket.cost(&bucket.process(&newcomer), &[3, 1]).await;
+    let first = cost(&bucket, &bucket.process(&newcomer).unwrap(), &[3, 1]).await;
     assert_eq!(puts(&first), 0, "{first}");
     assert!(first.bytes_down() < some_more_than(1000, 490), "{} bytes", first.bytes_down());
 
     for replica in [&replica, &newcomer] {
-        bucket.process(replica).sync().await.unwrap();
-        let client = bucket.process(replica);
-        let opening = bucket.cost(&client, &[3]).await;
+        bucket.process(replica).unwrap().sync().await.unwrap();
+        let client = bucket.process(replica).unwrap();
+        let opening = cost(&bucket, &client, &[3]).await;
         assert!(opening.bytes_up() < 3000, "{} bytes", opening.bytes_up());
-        bucket.cost(&client, &[1]).await;
+        cost(&bucket, &client, &[1]).await;
         for count in [1, 100] {
-            replica.write(documents("more", count, 490)).await.unwrap();
-            let push = bucket.cost(&client, &[1, 1]).await;
+            replica.write(documents("more", count, 490).unwrap()).await.unwrap();
+            let push = cost(&bucket, &client, &[1, 1]).await;
             assert_eq!(puts(&push), 1, "the poll, and the entry: {push}");
         }
         // What it pushed is no news to itself.
-        bucket.cost(&client, &[1]).await;
-        bucket.cost(&bucket.process(replica), &[3]).await;
+        cost(&bucket, &client, &[1]).await;
+        cost(&bucket, &bucket.process(replica).unwrap(), &[3]).await;
     }
 }
 
 /// One that did not initialise the store knows of no time at which it was empty: it asks for the floor, too.
 #[tokio::test]
 async fn a_newcomer_pushes() {
-    let bucket = Bucket::new().await;
-    bucket.first().await;
+    let bucket = devices().await;
+    bucket.first().await.unwrap();
     let replica = MemoryReplica::new();
-    replica.write(documents("note", 1000, 490)).await.unwrap();
-    bucket.cost(&bucket.process(&replica), &[3, 1, 1]).await;
+    replica.write(documents("note", 1000, 490).unwrap()).await.unwrap();
+    cost(&bucket, &bucket.process(&replica).unwrap(), &[3, 1, 1]).await;
 }
 
 #[tokio::test]
 async fn more_than_an_entry_holds() {
     // Documents of 1 MiB, and the segments that they make.
     for (count, segments) in [(1, 1), (7, 1), (20, 3)] {
-        let bucket = Bucket::new().await;
-        let replica = bucket.first().await;
-        let client = bucket.process(&replica);
+        let bucket = devices().await;
+        let replica = bucket.first().await.unwrap();
+        let client = bucket.process(&replica).unwrap();
         client.sync().await.unwrap();
-        replica.write(documents("large", count, 1 << 20)).await.unwrap();
-        let push = bucket.cost(&client, &[2, segments, 1]).await;
+        replica.write(documents("large", count, 1 << 20).unwrap()).await.unwrap();
+        let push = cost(&bucket, &client, &[2, segments, 1]).await;
         assert_eq!(puts(&push), segments + 1, "{push}");
         assert!(push.bytes_up() < some_more_than(count, 1 << 20), "{} bytes", push.bytes_up());
-        let first = bucket.cost(&bucket.process(&MemoryReplica::new()), &[3, 1, segments]).await;
+        let first = cost(&bucket, &bucket.process(&MemoryReplica::new()).unwrap(), &[3, 1, segments]).await;
         assert!(first.bytes_down() < some_more_than(count, 1 << 20), "{} bytes", first.bytes_down());
     }
 }
@@ -148,32 +113,33 @@ async fn more_than_an_entry_holds() {
 /// down in one request, and the rest in ranges of 8 MiB.
 #[tokio::test]
 async fn a_large_document() {
-    let bucket = Bucket::new().await;
-    let replica = bucket.first().await;
-    let client = bucket.process(&replica);
+    let bucket = devices().await;
+    let replica = bucket.first().await.unwrap();
+    let client = bucket.process(&replica).unwrap();
     client.sync().await.unwrap();
-    replica.write(documents("large", 1, 28 << 20)).await.unwrap();
-    bucket.meter.take();
+    replica.write(documents("large", 1, 28 << 20).unwrap()).await.unwrap();
+    bucket.meter().take();
     client.sync().await.unwrap();
-    let push = bucket.meter.take();
+    let push = bucket.meter().take();
     assert_eq!((push.requests(), puts(&push)), (2 + 1 + 4 + 1 + 1, 4 + 1), "{push}");
-    bucket.process(&MemoryReplica::new()).sync().await.unwrap();
-    let first = bucket.meter.take();
+    bucket.process(&MemoryReplica::new()).unwrap().sync().await.unwrap();
+    let first = bucket.meter().take();
     assert_eq!(first.requests(), 3 + 1 + 3, "{first}");
 }
 
 /// Four ranges are asked for at once, behind the beginning, and no answer is broken off: no byte comes down that nobody reads.
 #[tokio::test]
 async fn the_ranges_of_a_large_object_come_side_by_side() {
-    let bucket = Bucket::new().await;
+    let bucket = devices().await;
+    let storage = bucket.storage().unwrap();
     let (key, len) = (ObjectKey::new("domains/main/segments/large").unwrap(), 48 << 20);
-    bucket.storage.put(&key, Bytes::from(vec![7; len]).into()).await.unwrap();
+    storage.put(&key, Bytes::from(vec![7; len]).into()).await.unwrap();
     for range in [ByteRange::ALL, ByteRange::new(0, 48 << 20)] {
-        bucket.meter.take();
-        bucket.meter.gather(&[1, 4]);
-        let object = bucket.storage.get(&key, range).await.unwrap().value.unwrap();
+        bucket.meter().take();
+        bucket.meter().gather(&[1, 4]);
+        let object = storage.get(&key, range).await.unwrap().value.unwrap();
         assert_eq!(object.read(u64::MAX).await.unwrap().len(), len);
-        let tally = bucket.meter.take();
+        let tally = bucket.meter().take();
         assert!(tally.requests() == 5 && tally.round_trips() <= 2, "{tally}");
         assert!(tally.bytes_down() < len as u64 + 10_000, "{} bytes", tally.bytes_down());
     }
@@ -183,17 +149,17 @@ async fn the_ranges_of_a_large_object_come_side_by_side() {
 async fn small_commits() {
     // Commits, and the reads that find them.
     for (commits, reads) in [(1, &[1, 2][..]), (2, &[1, 2]), (7, &[1, 2, 4, 8]), (20, &[1, 2, 4, 8, 16])] {
-        let bucket = Bucket::new().await;
-        let replica = bucket.first().await;
-        let (writer, reader) = (bucket.process(&replica), bucket.process(&MemoryReplica::new()));
-        replica.write(documents("note", 1, 490)).await.unwrap();
+        let bucket = devices().await;
+        let replica = bucket.first().await.unwrap();
+        let (writer, reader) = (bucket.process(&replica).unwrap(), bucket.process(&MemoryReplica::new()).unwrap());
+        replica.write(documents("note", 1, 490).unwrap()).await.unwrap();
         writer.sync().await.unwrap();
         reader.sync().await.unwrap();
         for _ in 0..commits {
-            replica.write(documents("note", 1, 490)).await.unwrap();
+            replica.write(documents("note", 1, 490).unwrap()).await.unwrap();
             writer.sync().await.unwrap();
         }
-        let pull = bucket.cost(&reader, reads).await;
+        let pull = cost(&bucket, &reader, reads).await;
         assert!(pull.requests() <= 2 * commits + 2, "{pull}");
         assert!(pull.round_trips() <= commits.ilog2() as usize + 2, "{pull}");
     }
@@ -203,13 +169,7 @@ async fn small_commits() {
 /// one came free.
 #[tokio::test]
 async fn connections_are_kept() {
-    let bucket = Bucket::new().await;
-    let replica = bucket.first().await;
-    let client = bucket.process(&replica);
-    bucket.meter.take();
-    for _ in 0..100 {
-        client.sync().await.unwrap();
-    }
-    let tally = bucket.meter.take();
+    let bucket = devices().await;
+    let tally = bucket.idle(100).await.unwrap();
     assert!(tally.requests() >= 100 && tally.connections() <= 10, "{} connections", tally.connections());
 }

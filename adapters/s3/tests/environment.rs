@@ -5,10 +5,14 @@
 #[allow(dead_code, reason = "other tests use the rest")]
 mod support;
 
+use std::convert::Infallible;
 use std::process::Command;
+use std::sync::{Arc, Mutex};
 
+use hyper::body::Incoming;
+use hyper::{Request, Response};
 use longshore_core::Storage as _;
-use longshore_http_script::{Answer, Script, response};
+use longshore_http_script::{Answer, HttpServer, Scheme, Script, response};
 use longshore_s3::S3;
 use support::{record, script};
 
@@ -144,6 +148,43 @@ fn the_service_for_tokens_is_never_asked_without_tls() {
     let said = create(&address_of(&server), &[&ROLE[..], &[("AWS_ENDPOINT_URL_STS", &plain)]].concat());
     assert_eq!((server.requests().len(), service.requests().len()), (0, 0), "{said}");
     assert!(said.starts_with("Invalid NotApplied") && said.contains("its address has no TLS"), "{said}");
+}
+
+/// What the service for tokens answers to whom it knows:
+/// <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html>.
+const SESSION: &str = "<AssumeRoleWithWebIdentityResponse><AssumeRoleWithWebIdentityResult><Credentials>\
+                       <SessionToken>session-token</SessionToken><SecretAccessKey>secret-sesame</SecretAccessKey>\
+                       <Expiration>2999-01-01T00:00:00Z</Expiration><AccessKeyId>session-key</AccessKeyId>\
+                       </Credentials></AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>";
+
+/// A pod with a role: the token in its file becomes a key for an hour.
+#[test]
+fn a_web_identity_becomes_a_session() {
+    let server = stored();
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let told = Arc::clone(&asked);
+    let answer = move |request: Request<Incoming>| {
+        told.lock().unwrap().push(format!("{} {}", request.method(), request.uri()));
+        std::future::ready(Ok::<_, Infallible>(Response::new(SESSION.to_owned())))
+    };
+    let service = HttpServer::start(Scheme::Https, answer).unwrap();
+    let file = concat!(env!("CARGO_TARGET_TMPDIR"), "/web-identity-token");
+    std::fs::write(file, "identity.of-sesame").unwrap();
+    let authority = concat!(env!("CARGO_TARGET_TMPDIR"), "/authority-of-tokens.pem");
+    std::fs::write(authority, HttpServer::AUTHORITY).unwrap();
+    let identity = [ROLE[0], ("AWS_WEB_IDENTITY_TOKEN_FILE", file), ("AWS_ENDPOINT_URL_STS", &service.origin())];
+    assert_eq!(create(&format!("{}&ca={authority}", address_of(&server)), &identity), "Created");
+    let asked = asked.lock().unwrap().clone();
+    assert_eq!(asked.len(), 1, "{asked:?}");
+    for said in ["POST /?", "Action=AssumeRoleWithWebIdentity", "iam%3A%3A1%3Arole%2Fours", "Token=identity.of-sesame"]
+    {
+        assert!(asked[0].contains(said), "{said}: {asked:?}");
+    }
+    let heads = server.requests();
+    assert_eq!(heads.len(), 1, "{heads:?}");
+    let head = lower(&heads[0]);
+    assert!(head.contains("credential=session-key/"), "{head}");
+    assert!(head.contains("\r\nx-amz-security-token: session-token\r\n"), "{head}");
 }
 
 #[test]

@@ -1,20 +1,19 @@
 //! A real server passes the suite: the one that `scripts/servers/with-s3.sh` started.
 //!
-//! Of several gateways each client takes the next one, as devices behind a balancer do. With `LONGSHORE_S3_KILL` the daemons of these names
+//! Of several gateways each client takes the next one, as devices behind a balancer do; all that `GATEWAYS` counts must be there. With `LONGSHORE_S3_KILL` the daemons of these names
 //! are killed and started again: `rgw`, `osd`, `osd.0`, or several with spaces between. `LONGSHORE_S3_KILL_PART` names some for which
 //! the others stand in, such as `osd.1` of three. Connections to the first gateway are cut.
 
+use std::ffi::OsStr;
 use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use libtest_mimic::{Arguments, Trial};
-use longshore_conformance::{Harness, Killable, run};
-use longshore_core::{Error, ErrorKind, Result, Storage};
+use longshore_conformance::{Commands, Harness, run};
+use longshore_core::{Error, Result, Storage};
 use longshore_s3::{HttpOptions, S3};
 
 /// As the suite asks for: at most a second.
@@ -37,63 +36,42 @@ fn open_via(address: &str, proxy: SocketAddr) -> Result<Arc<dyn Storage>> {
     Ok(Arc::new(builder.with_http(HttpOptions::default().with_idle_timeout(IDLE)).build()?))
 }
 
-/// The daemons of a throw-away server.
-struct Daemons {
-    script: PathBuf,
-    folder: PathBuf,
-    names: Vec<String>,
+/// How the daemons that this variable names are killed, and started again, if it is set. Who wants them killed and does not say how
+/// must not see a run without it pass.
+fn killed_by(variable: &str) -> std::result::Result<Option<Commands>, String> {
+    let Some(names) = std::env::var_os(variable) else { return Ok(None) };
+    let path = |name| {
+        let missing = || format!("{variable} is set and {name} is not: start the server by scripts/servers/with-s3.sh");
+        std::env::var_os(name).ok_or_else(missing)
+    };
+    let (script, folder) = (path("LONGSHORE_S3_SCRIPT")?, path("LONGSHORE_S3_DIR")?);
+    let names = names.to_string_lossy().into_owned();
+    let kill = [&*script, OsStr::new("kill"), &*folder].into_iter().chain(names.split(' ').map(OsStr::new));
+    Ok(Some(Commands::new(kill, [&*script, OsStr::new("revive"), &*folder])))
 }
 
-impl Daemons {
-    /// Those that this variable names, if it is set. Who wants them killed and does not say how must not see a run without it pass.
-    fn named(variable: &str) -> std::result::Result<Option<Self>, String> {
-        let path = |name| {
-            let missing =
-                || format!("{variable} is set and {name} is not: start the server by scripts/servers/with-s3.sh");
-            std::env::var_os(name).map(PathBuf::from).ok_or_else(missing)
-        };
-        let Some(names) = std::env::var_os(variable) else { return Ok(None) };
-        let names = names.to_string_lossy().split(' ').map(str::to_owned).collect();
-        Ok(Some(Self { script: path("LONGSHORE_S3_SCRIPT")?, folder: path("LONGSHORE_S3_DIR")?, names }))
-    }
-
-    /// The server's script does this to the server, and perhaps to these daemons of it.
-    async fn script(&self, what: &'static str, daemons: &[String]) -> Result<()> {
-        let mut command = Command::new(&self.script);
-        command.arg(what).arg(&self.folder).args(daemons).stdout(Stdio::null());
-        let status = tokio::task::spawn_blocking(move || command.status())
-            .await
-            .map_err(|error| Error::new(ErrorKind::Internal, "a thread ended early").with_source(error))?
-            .map_err(|error| Error::new(ErrorKind::Internal, "the server's script cannot be run").with_source(error))?;
-        let failed = || Error::new(ErrorKind::Internal, format!("the server's script failed: {what}"));
-        if status.success() { Ok(()) } else { Err(failed()) }
-    }
-}
-
-#[async_trait]
-impl Killable for Daemons {
-    async fn kill(&self) -> Result<()> {
-        self.script("kill", &self.names).await
-    }
-
-    async fn start(&self) -> Result<()> {
-        self.script("revive", &[]).await
-    }
+/// Who asks for several gateways must not see a run over one of them pass.
+fn all_are_here(endpoints: &[String]) -> std::result::Result<(), String> {
+    let Ok(asked) = std::env::var("GATEWAYS") else { return Ok(()) };
+    let given = endpoints.len();
+    if asked == given.to_string() { Ok(()) } else { Err(format!("GATEWAYS={asked}, and there are {given} endpoints")) }
 }
 
 fn main() -> ExitCode {
-    let (killed, part) = match (Daemons::named("LONGSHORE_S3_KILL"), Daemons::named("LONGSHORE_S3_KILL_PART")) {
-        (Ok(killed), Ok(part)) => (killed, part),
-        (Err(why), _) | (_, Err(why)) => {
-            eprintln!("{why}");
-            return ExitCode::FAILURE;
-        }
-    };
+    suite().unwrap_or_else(|why| {
+        eprintln!("{why}");
+        ExitCode::FAILURE
+    })
+}
+
+fn suite() -> std::result::Result<ExitCode, String> {
+    let (killed, part) = (killed_by("LONGSHORE_S3_KILL")?, killed_by("LONGSHORE_S3_KILL_PART")?);
     let endpoints = endpoints();
+    all_are_here(&endpoints)?;
     let (Ok(address), false) = (std::env::var("LONGSHORE_S3"), endpoints.is_empty()) else {
         let how = "no server: scripts/servers/with-s3.sh ceph-rgw cargo test -p longshore-s3 --test suite";
         let trial = Trial::test(how, || Ok(())).with_ignored_flag(true);
-        return libtest_mimic::run(&Arguments::from_args(), vec![trial]).exit_code();
+        return Ok(libtest_mimic::run(&Arguments::from_args(), vec![trial]).exit_code());
     };
     let (next, stranger, near) = (Arc::new(AtomicUsize::new(0)), address.clone(), address.clone());
     let server = listens(&endpoints[0]);
@@ -125,8 +103,8 @@ fn main() -> ExitCode {
         Some(daemons) => harness.killable(daemons),
         None => harness,
     };
-    run(match part {
+    Ok(run(match part {
         Some(daemons) => harness.killable_part(daemons),
         None => harness,
-    })
+    }))
 }

@@ -3,55 +3,25 @@
 //! It is killed and started again where a case asks for that, and its connections are cut. With `LONGSHORE_WEBDAV_MOVED_FILES` set, names are
 //! created by moving files, which is what a store on such a server would choose.
 
+use std::ffi::OsStr;
 use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use libtest_mimic::{Arguments, Trial};
-use longshore_conformance::{Harness, Killable, run};
-use longshore_core::{Error, ErrorKind, Result, Storage};
+use longshore_conformance::{Commands, Harness, run};
+use longshore_core::{Result, Storage};
 use longshore_webdav::{HttpOptions, WebDav};
 
 /// The longest that the suite bears: on a busy machine a server may need a while for each answer.
 const IDLE: Duration = Duration::from_secs(3);
 
-/// A throw-away server.
-struct Server {
-    script: PathBuf,
-    folder: PathBuf,
-}
-
-impl Server {
-    fn named() -> Option<Self> {
-        let path = |name| std::env::var_os(name).map(PathBuf::from);
-        Some(Self { script: path("LONGSHORE_WEBDAV_SCRIPT")?, folder: path("LONGSHORE_WEBDAV_DIR")? })
-    }
-
-    /// The server's script does this to the server.
-    async fn script(&self, what: &'static str, daemons: &[&str]) -> Result<()> {
-        let mut command = Command::new(&self.script);
-        command.arg(what).arg(&self.folder).args(daemons).stdout(Stdio::null());
-        let status = tokio::task::spawn_blocking(move || command.status())
-            .await
-            .map_err(|error| Error::new(ErrorKind::Internal, "a thread ended early").with_source(error))?
-            .map_err(|error| Error::new(ErrorKind::Internal, "the server's script cannot be run").with_source(error))?;
-        let failed = || Error::new(ErrorKind::Internal, format!("the server's script failed: {what}"));
-        if status.success() { Ok(()) } else { Err(failed()) }
-    }
-}
-
-#[async_trait]
-impl Killable for Server {
-    async fn kill(&self) -> Result<()> {
-        self.script("kill", &["server"]).await
-    }
-
-    async fn start(&self) -> Result<()> {
-        self.script("restart", &[]).await
-    }
+/// How a throw-away server is killed, and started again.
+fn killed() -> Option<Commands> {
+    let (script, folder) = (std::env::var_os("LONGSHORE_WEBDAV_SCRIPT")?, std::env::var_os("LONGSHORE_WEBDAV_DIR")?);
+    let kill = [&*script, OsStr::new("kill"), &*folder, OsStr::new("server")];
+    Some(Commands::new(kill, [&*script, OsStr::new("restart"), &*folder]))
 }
 
 /// How a client reaches the server.
@@ -100,7 +70,7 @@ fn main() -> ExitCode {
             std::future::ready(login.open(&url, &login.password, HttpOptions::default().with_idle_timeout(IDLE)))
         });
     }
-    run(match Server::named() {
+    run(match killed() {
         Some(server) => harness.killable(server),
         None => harness,
     })

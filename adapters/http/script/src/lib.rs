@@ -1,5 +1,5 @@
-//! A server for tests that says what it was told to, and remembers what it was asked; and [`Log`], which hears all that is logged
-//! meanwhile.
+//! Servers for tests: [`Script`] says what it was told to, and remembers what it was asked; [`HttpServer`] asks a function, also within
+//! TLS. And [`Log`], which hears all that is logged meanwhile.
 //!
 //! ```
 //! use longshore_http_script::{Script, response};
@@ -15,8 +15,10 @@
 //! ```
 
 mod log;
+mod server;
 
 pub use crate::log::Log;
+pub use crate::server::{HttpServer, Scheme};
 
 use std::collections::VecDeque;
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};

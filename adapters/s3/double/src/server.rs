@@ -5,32 +5,16 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use rustls::ServerConfig;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
-use tokio::sync::oneshot;
-use tokio_rustls::TlsAcceptor;
+use longshore_http_script::{HttpServer, Scheme};
 
 use crate::objects::{Kind, Objects};
 use crate::request;
 
-// Made for tests only: a certificate of `127.0.0.1`, and its key.
-const CERTIFICATE: &[u8] = include_bytes!("../../../http/tests/tls/server.pem");
-const KEY: &[u8] = include_bytes!("../../../http/tests/tls/server-key.pem");
-
 /// A running server.
 #[derive(Debug)]
 pub struct Double {
-    address: SocketAddr,
-    scheme: &'static str,
     objects: Arc<Objects>,
-    // Dropped, it ends the thread.
-    _stop: oneshot::Sender<()>,
+    http: HttpServer,
 }
 
 impl Double {
@@ -41,38 +25,26 @@ impl Double {
     /// Where the bucket is, as it says when it refuses with `PermanentRedirect`.
     pub const OTHER_REGION: &'static str = "eu-west-3";
     /// The authority, in PEM, that signed the certificate of those with TLS. No machine trusts it.
-    pub const AUTHORITY: &'static str = include_str!("../../../http/tests/tls/authority.pem");
+    pub const AUTHORITY: &'static str = HttpServer::AUTHORITY;
 
     /// Starts one on a free port.
     pub fn start(kind: Kind) -> io::Result<Self> {
-        Self::begin(kind, None)
+        Self::begin(kind, Scheme::Http)
     }
 
     /// Starts one on a free port, which speaks TLS only.
     pub fn start_with_tls(kind: Kind) -> io::Result<Self> {
-        let chain = CertificateDer::from_pem_slice(CERTIFICATE).map_err(io::Error::other)?;
-        let key = PrivateKeyDer::from_pem_slice(KEY).map_err(io::Error::other)?;
-        let config = ServerConfig::builder().with_no_client_auth().with_single_cert(vec![chain], key);
-        Self::begin(kind, Some(TlsAcceptor::from(Arc::new(config.map_err(io::Error::other)?))))
+        Self::begin(kind, Scheme::Https)
     }
 
-    fn begin(kind: Kind, tls: Option<TlsAcceptor>) -> io::Result<Self> {
-        let socket = std::net::TcpListener::bind(("127.0.0.1", 0))?;
-        socket.set_nonblocking(true)?;
-        let address = socket.local_addr()?;
-        let scheme = if tls.is_some() { "https" } else { "http" };
-        let (stop, stopped) = oneshot::channel();
+    fn begin(kind: Kind, scheme: Scheme) -> io::Result<Self> {
         let objects = Arc::new(Objects::new(kind));
         let served = Arc::clone(&objects);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        std::thread::Builder::new().name("s3-double".to_owned()).spawn(move || {
-            runtime.block_on(async move {
-                let Ok(listener) = TcpListener::from_std(socket) else { return };
-                let serving = std::pin::pin!(serve(listener, tls, served));
-                futures::future::select(serving, stopped).await;
-            });
-        })?;
-        Ok(Self { address, scheme, objects, _stop: stop })
+        let answer = move |request| {
+            let objects = Arc::clone(&served);
+            async move { request::answer(&objects, request).await }
+        };
+        Ok(Self { objects, http: HttpServer::start(scheme, answer)? })
     }
 
     /// Answers this many more requests, and then its bucket is gone, with all that was in it.
@@ -133,7 +105,7 @@ impl Double {
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.http.address()
     }
 
     /// How many uploads in parts have begun, and are neither complete nor aborted.
@@ -143,34 +115,6 @@ impl Double {
 
     /// Its endpoint, as `http://127.0.0.1:port`, or `https` if it speaks TLS.
     pub fn endpoint(&self) -> String {
-        format!("{}://{}", self.scheme, self.address)
+        self.http.origin()
     }
-}
-
-async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, objects: Arc<Objects>) {
-    while let Ok((stream, _)) = listener.accept().await {
-        let (objects, tls) = (Arc::clone(&objects), tls.clone());
-        // An answer in two packets would wait for the client's delayed acknowledgement.
-        drop(stream.set_nodelay(true));
-        tokio::spawn(async move {
-            match tls {
-                None => converse(stream, objects).await,
-                Some(tls) => {
-                    // Who does not trust us goes away.
-                    if let Ok(stream) = tls.accept(stream).await {
-                        converse(stream, objects).await;
-                    }
-                }
-            }
-        });
-    }
-}
-
-async fn converse(stream: impl AsyncRead + AsyncWrite + Unpin, objects: Arc<Objects>) {
-    let service = service_fn(move |request| {
-        let objects = Arc::clone(&objects);
-        async move { request::answer(&objects, request).await }
-    });
-    // A connection that breaks is the client's to notice.
-    drop(http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service).await);
 }

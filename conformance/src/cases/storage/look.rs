@@ -36,72 +36,47 @@ pub(super) async fn absent(storage: &dyn Storage, key: &ObjectKey, why: &str) ->
 
 /// Whether the object is there; if so, with these bytes.
 pub(super) async fn whole_or_nothing(storage: &dyn Storage, key: &ObjectKey, wanted: &[u8]) -> Result<bool, Failure> {
-    let Some(object) = storage.get(key, ByteRange::ALL).await?.value else {
-        return Ok(false);
-    };
-    let size = object.size();
-    let found = object.read(MOST).await?;
-    ensure!(found == wanted, "{key}: {}", difference(&found, wanted));
-    ensure!(size == wanted.len() as u64, "{key} has {} bytes, and its size is given as {size}", wanted.len());
-    Ok(true)
+    is_whole(key, get(storage, key).await?, wanted)
 }
 
-/// As [`whole_or_nothing`], beside a write that is under way: a read that it breaks off is asked again, as the core does. Ceph answers
-/// 500 to one in many.
+/// As [`whole_or_nothing`], beside a write or a deletion that may still be under way, also of a call that was dropped: a read that it
+/// breaks off is asked again, as the core does. Ceph answers 500 to one in many.
 pub(super) async fn whole_or_nothing_yet(
     storage: &dyn Storage,
     key: &ObjectKey,
     wanted: &[u8],
 ) -> Result<bool, Failure> {
     for _ in 0..PATIENCE {
-        let read = async {
-            match storage.get(key, ByteRange::ALL).await?.value {
-                Some(object) => Ok(Some((object.size(), object.read(MOST).await?))),
-                None => Ok(None),
-            }
-        };
-        match read.await {
-            Err(error) if Error::kind(&error) == ErrorKind::Unavailable => {
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-            Err(error) => return Err(error.into()),
-            Ok(None) => return Ok(false),
-            Ok(Some((size, found))) => {
-                ensure!(found == wanted, "{key}: {}", difference(&found, wanted));
-                ensure!(
-                    size == wanted.len() as u64,
-                    "{key} has {} bytes, and its size is given as {size}",
-                    wanted.len()
-                );
-                return Ok(true);
-            }
-        }
-    }
-    Err(Failure::new(format!("{key} cannot be read while it is written, nor long after")))
-}
-
-/// As [`whole_or_nothing`], beside a deletion that may still be under way: a read that it breaks off is asked again.
-pub(super) async fn whole_or_going(storage: &dyn Storage, key: &ObjectKey, wanted: &[u8]) -> Result<(), Failure> {
-    for _ in 0..PATIENCE {
-        let read = async {
-            match storage.get(key, ByteRange::ALL).await?.value {
-                Some(object) => object.read(MOST).await.map(Some),
-                None => Ok(None),
-            }
-        };
-        match read.await {
+        match get(storage, key).await {
             Err(error) if error.kind() == ErrorKind::Unavailable => {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
-            Err(error) => return Err(error.into()),
-            Ok(found) => {
-                let whole = found.as_ref().is_none_or(|found| found == wanted);
-                ensure!(whole, "{key}: {}", difference(&found.unwrap_or_default(), wanted));
-                return Ok(());
-            }
+            found => return is_whole(key, found?, wanted),
         }
     }
-    Err(Failure::new(format!("{key} cannot be read, long after its deletion was dropped")))
+    Err(Failure::new(format!("{key} cannot be read while it is written or deleted, nor long after")))
+}
+
+/// As [`holds`], beside a write of the same that may still be under way.
+pub(super) async fn holds_yet(storage: &dyn Storage, key: &ObjectKey, wanted: &[u8]) -> Result<(), Failure> {
+    let there = whole_or_nothing_yet(storage, key, wanted).await?;
+    ensure!(there, "{key} was written and acknowledged, and a read finds nothing");
+    Ok(())
+}
+
+/// The object's size as it is told, and its bytes.
+async fn get(storage: &dyn Storage, key: &ObjectKey) -> Result<Option<(u64, Bytes)>, Error> {
+    match storage.get(key, ByteRange::ALL).await?.value {
+        Some(object) => Ok(Some((object.size(), object.read(MOST).await?))),
+        None => Ok(None),
+    }
+}
+
+fn is_whole(key: &ObjectKey, found: Option<(u64, Bytes)>, wanted: &[u8]) -> Result<bool, Failure> {
+    let Some((size, found)) = found else { return Ok(false) };
+    ensure!(found == wanted, "{key}: {}", difference(&found, wanted));
+    ensure!(size == wanted.len() as u64, "{key} has {} bytes, and its size is given as {size}", wanted.len());
+    Ok(true)
 }
 
 /// What is listed under this name, the object's own or its record's, can be read, and what can be read is whole.
@@ -113,7 +88,7 @@ pub(super) async fn listed_whole(
 ) -> Result<(), Failure> {
     let above = key.as_str().split_once(&format!("/{name}")).map_or("", |(above, _)| above);
     let listed = names(storage, &Folder::new(above)?).await?;
-    let there = whole_or_nothing(storage, key, wanted).await?;
+    let there = whole_or_nothing_yet(storage, key, wanted).await?;
     ensure!(there || !listed.iter().any(|listed| listed == name), "{key} is listed, and a read finds nothing");
     Ok(())
 }
