@@ -245,7 +245,32 @@ fn random() -> Result<u64> {
 
 #[cfg(test)]
 mod tests {
+    use longshore_core::MemoryStorage;
+    use tokio::sync::watch;
+
     use super::*;
+
+    /// A store that opens for two cases at once only: alone, the first would wait for ever.
+    #[test]
+    fn side_by_side_reports_keep_the_order_of_the_cases() {
+        let (shared, begun) = (MemoryStorage::new(), watch::Sender::new(0));
+        let harness = Harness::storage("sociable", move |_| {
+            let (shared, begun) = (shared.clone(), begun.clone());
+            async move {
+                begun.send_modify(|openings| *openings += 1);
+                // The run itself looks first, and does not wait for long.
+                drop(begun.subscribe().wait_for(|openings| *openings >= 3).await);
+                Ok(Arc::new(shared) as Arc<dyn longshore_core::Storage>)
+            }
+        });
+        let suite =
+            Suite::new(harness.in_this_process()).opening(Duration::from_millis(50)).size(Size::Quick).side_by_side();
+        let reports = suite.only("storage::create").run().unwrap();
+        let names: Vec<&str> = reports.iter().map(|report| report.case.name()).collect();
+        let all = Suite::cases().into_iter().map(|case| case.name());
+        assert_eq!(names, all.filter(|name| name.starts_with("storage::create")).collect::<Vec<_>>());
+        assert!(reports.iter().all(|report| report.verdict == Verdict::Passed), "{reports:?}");
+    }
 
     #[test]
     fn a_group_of_which_nothing_was_shown_says_why() {
