@@ -61,6 +61,7 @@ pub struct Client {
 struct Shared {
     verified: Option<Verified>,
     create_time: Duration,
+    overtaken: bool,
 }
 
 /// Builds a [`Client`].
@@ -241,6 +242,15 @@ impl Client {
     /// How long the last `create` took, and some.
     pub(super) fn create_time(&self) -> Duration {
         self.shared().create_time * 3 / 2
+    }
+
+    /// Whether a push without a poll came too late, and no poll has found the log at rest since.
+    pub(super) fn was_overtaken(&self) -> bool {
+        self.shared().overtaken
+    }
+
+    pub(super) fn note_overtaken(&self, overtaken: bool) {
+        self.shared().overtaken = overtaken;
     }
 
     pub(super) fn note_create_time(&self, time: Duration) {

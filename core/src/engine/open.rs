@@ -18,7 +18,7 @@ use crate::storage::Reply;
 /// For how long a client that stays open polls without looking at its checkpoint again.
 const TRUST: Duration = Duration::from_secs(600);
 /// How old the last valid read may be before a push looks at the checkpoint again.
-const FRESH: Duration = Duration::from_secs(120);
+pub(super) const FRESH: Duration = Duration::from_secs(120);
 
 /// How many numbers are read at the beginning of a log: a copy that lost its first entry must not pass for an empty one.
 pub(super) const BEGINNING: usize = 2;
@@ -52,7 +52,7 @@ impl Session<'_> {
     }
 
     /// Whether the checkpoint was seen in the store less than `age` ago.
-    fn trusted(&self, age: Duration) -> bool {
+    pub(super) fn trusted(&self, age: Duration) -> bool {
         let tip = self.state.store.as_ref().map(|known| known.tip);
         self.verified.is_some_and(|verified| Some(verified.tip) == tip && self.now().since(verified.at) < age)
     }

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use futures::stream::{self, StreamExt};
 
-use super::open::needs_snapshot;
+use super::open::{FRESH, needs_snapshot};
+use super::options::LockPolicy;
 use super::report::Phase;
 use super::session::Session;
 use crate::error::{Error, ErrorKind, Outcome, Result};
@@ -44,27 +45,69 @@ struct Noted {
 }
 
 impl Session<'_> {
-    /// Settles the open attempt, then commits what is pending now: entry after entry, if one cannot name it all.
-    pub(super) async fn push(&mut self) -> Result<()> {
+    /// Commits what is pending without a poll before it, where others have probably committed nothing: what is created behind the
+    /// checkpoint proves that it was the head, and there is nothing to pull. If they have, nothing is lost but this one try.
+    ///
+    /// False if nothing was committed: then the sync begins as any other.
+    pub(super) async fn push_ahead(&mut self) -> Result<bool> {
+        self.ahead = self.may_push_ahead().await?;
+        if !self.ahead {
+            return Ok(false);
+        }
+        let pushed = self.push().await;
+        self.ahead = false;
+        pushed
+    }
+
+    /// Only of what fits into one entry, as more would be sent in vain, and only soon after the store was looked at. An attempt
+    /// whose fate is open, a conflict, a plan or the lease ask for the log first.
+    async fn may_push_ahead(&self) -> Result<bool> {
+        let client = self.client;
+        let begun = self.state.store.as_ref().is_some_and(|known| known.tip.sequence.is_some());
+        let alone = self.agreed.is_none() && self.attempt.is_none() && client.lock_policy != LockPolicy::Always;
+        if !begun || !alone || !self.trusted(FRESH) || client.was_overtaken() {
+            return Ok(false);
+        }
+        let Some(last) = client.replica.outbox(&[]).await?.last_row else {
+            return Ok(false);
+        };
+        let page = client.replica.pending(None, last, PAGE).await?;
+        let whole = page.last().is_some_and(|change| change.row == last);
+        let bytes: usize = page.iter().map(|change| change.change.action.len()).sum();
+        Ok(whole && bytes <= PAGE && client.replica.conflicts().await?.is_empty())
+    }
+
+    /// Settles the open attempt, then commits what is pending now: entry after entry, if one cannot name it all. False if there
+    /// was nothing to commit.
+    pub(super) async fn push(&mut self) -> Result<bool> {
         let mut load: Option<Load> = None;
-        let mut lost = 0;
+        let (mut lost, mut pushed) = (0, false);
         loop {
             let fresh = self.attempt.is_none();
             if fresh && !self.prepare(&mut load).await? {
-                return Ok(());
+                return Ok(pushed);
             }
             if self.send().await? {
+                pushed = true;
                 self.pause_after_contention(lost).await;
                 if fresh && load.as_ref().is_none_or(|load| load.whole) {
-                    return Ok(());
+                    return Ok(pushed);
                 }
                 // What was staged may hold rows that are committed now, and others may be left.
                 load = None;
                 continue;
             }
-            lost += 1;
-            self.report.races_lost += 1;
-            self.catch_up(lost).await?;
+            if std::mem::take(&mut self.ahead) {
+                // Nobody raced: they committed since the last sync.
+                self.client.note_overtaken(true);
+            } else {
+                lost += 1;
+                self.report.races_lost += 1;
+                self.give_way(lost).await?;
+            }
+            let replies = self.poll().await?;
+            self.pull(replies).await?;
+            self.resolve().await?;
         }
     }
 
@@ -79,8 +122,8 @@ impl Session<'_> {
         Some(Error::new(error.kind(), what).with_operation("push"))
     }
 
-    /// After a lost race: wait a little, take the lease if it happened often, and pull what won.
-    async fn catch_up(&mut self, lost: u64) -> Result<()> {
+    /// After a lost race: waits a little, and takes the lease if it happened often.
+    async fn give_way(&mut self, lost: u64) -> Result<()> {
         if self.agreed.is_some() {
             let what = "another client committed first: make a new plan";
             return Err(Error::new(ErrorKind::Conflict, what).with_operation("push"));
@@ -94,9 +137,7 @@ impl Session<'_> {
         if lost >= CONTENDED {
             self.lock_for_progress().await;
         }
-        let replies = self.poll().await?;
-        self.pull(replies).await?;
-        self.resolve().await
+        Ok(())
     }
 
     /// After winning under contention others get a chance: longer than one `create` takes.

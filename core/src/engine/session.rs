@@ -1,6 +1,7 @@
 //! One sync under way: what it knows, and how it moves the replica.
 
 use crate::engine::Client;
+use crate::engine::open::Reading;
 use crate::engine::plan::Plan;
 use crate::engine::report::{Phase, Progress, SyncReport};
 use crate::engine::state::State;
@@ -39,6 +40,8 @@ pub(super) struct Session<'a> {
     pub(super) pulled_bytes: u64,
     /// Whether this sync looked at the store itself, as a process's first one does, and did not only poll.
     pub(super) opened: bool,
+    /// Whether the open attempt was made without a poll before it.
+    pub(super) ahead: bool,
     /// What the caller agreed to, if it wants exactly that.
     pub(super) agreed: Option<&'a Plan>,
     before: Traffic,
@@ -74,6 +77,7 @@ impl<'a> Session<'a> {
             too_large: Vec::new(),
             pulled_bytes: 0,
             opened: false,
+            ahead: false,
             agreed: None,
             before: client.server.traffic(),
             claim,
@@ -82,18 +86,30 @@ impl<'a> Session<'a> {
 
     /// Everything a sync does. What was [left out](Self::left_out) is no failure of it: the caller says it afterwards.
     pub(super) async fn run(&mut self) -> Result<()> {
-        self.check_agreed_outbox().await?;
-        let first = self.open().await?;
-        let first = self.lock_if_always(first).await?;
-        self.check_agreed().await?;
-        self.pull(first).await?;
-        self.resolve().await?;
-        self.push().await?;
+        if !self.push_ahead().await? {
+            self.check_agreed_outbox().await?;
+            let first = self.open().await?;
+            let first = self.lock_if_always(first).await?;
+            self.check_agreed().await?;
+            self.pull_first(first).await?;
+            self.resolve().await?;
+            self.push().await?;
+        }
         self.report.unresolved = self.client.replica.conflicts().await?.len() as u64;
         self.state.last_synced = Some(self.client.runtime.wall());
         self.state.last_error = self.left_out().map(|error| error.to_string());
         self.save_if_worth_it().await?;
         self.unlock().await;
+        Ok(())
+    }
+
+    /// Pulls what others committed, as a sync does before it pushes.
+    async fn pull_first(&mut self, first: Vec<Reading>) -> Result<()> {
+        let before = self.tip()?;
+        self.pull(first).await?;
+        if self.tip()? == before {
+            self.client.note_overtaken(false);
+        }
         Ok(())
     }
 

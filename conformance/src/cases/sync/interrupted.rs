@@ -31,7 +31,7 @@ async fn a_dropped_push_loses_nothing(cx: Context) -> Result<(), Failure> {
         let other = fleet.device().await?;
         dropped.put("shared", "base").await?;
         dropped.sync().await?;
-        for polls in (1..cx.size().pick(60, 100, 1000)).step_by(cx.size().pick(11, 1, 1)) {
+        for polls in (1..cx.size().pick(60, 100, 1000)).step_by(cx.size().pick(5, 1, 1)) {
             other.sync().await?;
             other.put("shared", format!("other-{polls}")).await?;
             other.sync().await?;
