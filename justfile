@@ -10,7 +10,7 @@ fix:
 
 # What CI does, then everything without a bound: the tests as they run for users, the suite in full size over both of our
 # storages, ten thousand histories, the models in their larger bounds, the fuzzer. Hours.
-full: verify && (fuzz "300")
+full: can-fuzz verify && (fuzz "300")
     cargo test --workspace --all-features --release
     LONGSHORE_SIZE=full cargo test --release -p longshore-conformance --test memory --test folder
     cargo run --release -p longshore-conformance --example simulate -- --seeds 0..10000
@@ -21,6 +21,11 @@ full: verify && (fuzz "300")
 fuzz seconds="60":
     mkdir -p fuzz/found/frame
     cargo +nightly fuzz run frame fuzz/found/frame fuzz/corpus/frame -- -max_total_time={{ seconds }} -max_len=65536
+
+# Else `full` would say so at its end, after hours.
+[private]
+can-fuzz:
+    cargo +nightly fuzz --version
 
 # Two real servers that cannot be trusted are refused: one lets several win a race, one knows no conditions. Needs them installed
 # (`scripts/servers/s3s-fs.sh install`, `scripts/servers/garage.sh install`: minutes each).

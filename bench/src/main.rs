@@ -1,12 +1,8 @@
 //! Measures longshore beside the sum of its parts, both sides in one run, as ratios.
 //!
-<<<<<<< HEAD
 //! `cargo run --release -p longshore-bench` prints a table; with `-- library`, `-- command`, `-- webdav` or `-- s3` only that
-//! part of it. With `--check` it exits with 1 if a bar is missed. Both sides run in turns, and the median of the rounds' ratios counts.
-=======
-//! `cargo run --release -p longshore-bench` prints a table; with `-- library`, `-- command` or `-- s3` only that part of it. With
-//! `--check` it exits with 1 if a bar is missed, or nothing was measured. Both sides run in turns, and the median of the rounds' ratios counts.
->>>>>>> h-hc
+//! part of it. With `--check` it exits with 1 if a bar is missed, or nothing was measured. Both sides run in turns, and the median of the
+//! rounds' ratios counts.
 //!
 //! The part `s3` needs a server, which the environment names as for the adapter's tests (`LONGSHORE_S3`, `AWS_ENDPOINT` and so on):
 //! `DEVICE_GIB=8 scripts/servers/with-s3.sh ceph-rgw just bench -- s3` starts one and stops it. Without a server that part is left out. It takes

@@ -6,7 +6,11 @@ mod bucket;
 #[cfg(feature = "webdav")]
 mod collection;
 mod folder;
+#[cfg(any(feature = "s3", feature = "webdav"))]
+mod plain_http;
 
+#[cfg(any(feature = "s3", feature = "webdav"))]
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use longshore::{Error, ErrorKind, Folder, Result, Runtime as _, Storage, TokioRuntime};
@@ -28,6 +32,18 @@ pub(crate) trait Kind: Send + Sync {
     /// A client with credentials that the server does not know; none if this kind asks for none.
     fn open_with_wrong_credentials(&self) -> Option<Result<Arc<dyn Storage>>> {
         None
+    }
+
+    /// Where the server of this store listens, if its connections can be cut on their way; else why not, in one line. It may block.
+    #[cfg(any(feature = "s3", feature = "webdav"))]
+    fn server(&self) -> std::result::Result<SocketAddr, String> {
+        Err("this store is not reached over HTTP".to_owned())
+    }
+
+    /// A client that finds its server at this address, and gives up soon on one that says nothing: as users have it in all else.
+    #[cfg(any(feature = "s3", feature = "webdav"))]
+    fn open_via(&self, _proxy: SocketAddr) -> Result<Arc<dyn Storage>> {
+        Err(Error::new(ErrorKind::Internal, "this store is not reached over HTTP"))
     }
 
     /// What the place of the store says about it, without writing there. It may block.

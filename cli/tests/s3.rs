@@ -98,6 +98,24 @@ fn a_bucket_is_examined() {
     assert_eq!(shore.server.keys(), [""; 0], "the suite left something");
 }
 
+/// A proxy before the server cuts them. Within TLS it could not, and says so.
+#[test]
+fn a_servers_connections_are_cut() {
+    let case = "network::commit_after_errors";
+    let only = ["--quick", "--only", case, "--require", "network"];
+    let shore = Shore::new();
+    let suite = ended(shore.longshore().args(["conformance", &url("x")]).args(only)).ok();
+    assert!(suite.err.contains(&format!("{case} ... passed")), "{}", suite.err);
+    assert_eq!(shore.server.keys(), [""; 0], "the suite left something");
+
+    let shore = Shore::at(Double::start_with_tls(Kind::Sound).unwrap());
+    shore.place.write("authority.pem", Double::AUTHORITY);
+    let address = format!("{}?ca={}", url("x"), shore.place.path("authority.pem").display());
+    let suite = ended(shore.longshore().args(["conformance", &address]).args(only));
+    assert_eq!(suite.code, Some(1), "{} {}", suite.out, suite.err);
+    assert!(suite.out.contains("its connections are within TLS"), "{}", suite.out);
+}
+
 #[test]
 fn a_server_that_ignores_conditions_is_refused() {
     let shore = Shore::of(Kind::IgnoresConditions);

@@ -137,6 +137,16 @@ fn a_folder_is_examined() {
     assert_eq!(fs::read_dir(shore.folder("store")).unwrap().count(), 0, "the suite left something");
 }
 
+/// A proxy before the server cuts them, also where the store lies in a folder of it.
+#[test]
+fn a_servers_connections_are_cut() {
+    let shore = Shore::new();
+    fs::create_dir_all(shore.folder("my store")).unwrap();
+    let only = ["--quick", "--only", "network::commit_after_errors", "--require", "network"];
+    let suite = ended(Shore::command().args(["conformance", &shore.url("my%20store")]).args(only)).ok();
+    assert!(suite.err.contains("network::commit_after_errors ... passed"), "{}", suite.err);
+}
+
 #[test]
 fn addresses_with_and_without_a_slash_with_spaces_and_other_letters() {
     let shore = Shore::new();

@@ -139,6 +139,9 @@ pub struct Harness {
     pub(crate) killable_part: Option<Arc<dyn Killable>>,
     #[cfg(feature = "network")]
     pub(crate) network: Option<Network>,
+    /// Why there is none.
+    #[cfg(feature = "network")]
+    pub(crate) no_network: Option<String>,
 }
 
 impl Harness {
@@ -175,6 +178,8 @@ impl Harness {
             killable_part: None,
             #[cfg(feature = "network")]
             network: None,
+            #[cfg(feature = "network")]
+            no_network: None,
         }
     }
 
@@ -353,6 +358,28 @@ impl Harness {
     {
         let open: OpenVia = Arc::new(move |scratch, address| open(scratch, address).boxed());
         self.network = Some(Network { server, open });
+        self
+    }
+
+    /// Why no client of this harness reaches its server through a proxy: the reason with which the group `network` is ignored.
+    /// Feature `network`.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// use longshore_conformance::{Group, Harness, Size, Suite, Verdict};
+    /// use longshore_core::{MemoryStorage, Storage};
+    ///
+    /// let open = |_| async { Ok(Arc::new(MemoryStorage::new()) as Arc<dyn Storage>) };
+    /// let harness = Harness::storage("yours", open).not_over_network("its connections are within TLS");
+    /// let reports = Suite::new(harness).size(Size::Quick).only("network::held").run()?;
+    /// assert!(reports.iter().all(|report| report.case.group() == Group::Network));
+    /// assert_eq!(reports[0].verdict, Verdict::Ignored("its connections are within TLS".to_owned()));
+    /// # Ok::<(), longshore_core::Error>(())
+    /// ```
+    #[cfg(feature = "network")]
+    pub fn not_over_network(mut self, why: impl Into<String>) -> Self {
+        self.no_network = Some(why.into());
         self
     }
 

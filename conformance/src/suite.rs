@@ -1,7 +1,7 @@
 //! Runs cases and says what came of each.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
 use longshore_core::{Error, ErrorKind, Folder, Result, Runtime as _, TokioRuntime};
@@ -9,7 +9,7 @@ use longshore_core::{Error, ErrorKind, Folder, Result, Runtime as _, TokioRuntim
 use crate::aside;
 use crate::case::{Case, Group, Size};
 use crate::cases;
-use crate::harness::{Harness, Scratch};
+use crate::harness::{Harness, PARALLELISM, Scratch};
 use crate::health::PATIENCE;
 use crate::litter;
 use crate::pace::Pace;
@@ -43,6 +43,7 @@ pub struct Suite {
     size: Size,
     seed: Option<u64>,
     only: Vec<String>,
+    side_by_side: bool,
     scratch: Option<tempfile::TempDir>,
     opening: Duration,
 }
@@ -63,7 +64,8 @@ pub struct CaseReport {
 impl Suite {
     /// A run over this adapter.
     pub fn new(harness: Harness) -> Self {
-        Self { harness, size: Size::default(), seed: None, only: Vec::new(), scratch: None, opening: OPENING }
+        let (size, only) = Default::default();
+        Self { harness, size, seed: None, only, side_by_side: false, scratch: None, opening: OPENING }
     }
 
     /// How long the run waits for the store to open.
@@ -91,12 +93,21 @@ impl Suite {
         self
     }
 
+    /// Runs several cases at once, as a test program does: they mostly wait for the store. One after another by default.
+    ///
+    /// Twice as many as there are cores, or as there are cores where the store bears few calls at once
+    /// ([`Harness::with_parallelism`]). Reports keep the order of the cases.
+    pub fn side_by_side(mut self) -> Self {
+        self.side_by_side = true;
+        self
+    }
+
     /// All cases, in the order in which they run.
     pub fn cases() -> Vec<Case> {
         cases::all()
     }
 
-    /// Runs the cases one after another. An error is about the run itself: a failed case is a report.
+    /// Runs the cases. An error is about the run itself: a failed case is a report.
     ///
     /// It brings threads and runtimes of its own, and blocks its caller until the last case ended: also inside an asynchronous
     /// runtime, where `tokio::task::spawn_blocking` keeps it from holding up other tasks.
@@ -104,20 +115,13 @@ impl Suite {
         self.run_with(|_| ())
     }
 
-    /// As [`run`](Self::run), and tells of each case when it ends.
-    pub fn run_with(mut self, mut tell: impl FnMut(&CaseReport)) -> Result<Vec<CaseReport>> {
+    /// As [`run`](Self::run), and tells of each case when it ends: in the caller's own thread.
+    pub fn run_with(mut self, tell: impl FnMut(&CaseReport)) -> Result<Vec<CaseReport>> {
         #[cfg(feature = "crash")]
         crate::crash::act_if_child(&self.harness);
         let run = self.begin()?;
-        let mut reports = Vec::new();
-        for (at, case) in Self::cases().into_iter().enumerate() {
-            if self.wants(&case) {
-                let report = report(&run, case, at);
-                tell(&report);
-                reports.push(report);
-            }
-        }
-        Ok(reports)
+        let cases = Self::cases().into_iter().enumerate().filter(|(_, case)| self.wants(case)).collect();
+        run_all(&run, cases, if self.side_by_side { at_once(&self.harness) } else { 1 }, tell)
     }
 
     pub(crate) fn begin(&mut self) -> Result<Run> {
@@ -138,6 +142,48 @@ impl Suite {
 
     fn wants(&self, case: &Case) -> bool {
         self.only.is_empty() || self.only.iter().any(|pattern| case.name.contains(pattern.as_str()))
+    }
+}
+
+/// How many cases of a run over this adapter go on at once.
+pub(crate) fn at_once(harness: &Harness) -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    if harness.parallelism < PARALLELISM { cores } else { cores * 2 }
+}
+
+/// Each case has its place in the list of all.
+type Placed<T> = (usize, T);
+
+/// The reports come in the order of the cases, whenever they ended.
+fn run_all(
+    run: &Run,
+    cases: Vec<Placed<Case>>,
+    threads: usize,
+    mut tell: impl FnMut(&CaseReport),
+) -> Result<Vec<CaseReport>> {
+    let left = Mutex::new(cases.into_iter());
+    let (send, ended) = mpsc::channel::<Placed<CaseReport>>();
+    let mut reports = std::thread::scope(|scope| -> Result<Vec<Placed<CaseReport>>> {
+        for _ in 0..threads {
+            let (send, left) = (send.clone(), &left);
+            let begun = std::thread::Builder::new().spawn_scoped(scope, move || run_those(run, left, &send));
+            begun.map_err(|error| Error::new(ErrorKind::Internal, "no thread could be started").with_source(error))?;
+        }
+        drop(send);
+        Ok(ended.into_iter().inspect(|(_, report)| tell(report)).collect())
+    })?;
+    reports.sort_by_key(|(at, _)| *at);
+    Ok(reports.into_iter().map(|(_, report)| report).collect())
+}
+
+/// Runs case after case, until none is left.
+fn run_those(run: &Run, left: &Mutex<impl Iterator<Item = Placed<Case>>>, tell: &mpsc::Sender<Placed<CaseReport>>) {
+    let next = || left.lock().unwrap_or_else(PoisonError::into_inner).next();
+    while let Some((at, case)) = next() {
+        // Nobody listens any more where another thread could not be started.
+        if tell.send((at, report(run, case, at))).is_err() {
+            return;
+        }
     }
 }
 
@@ -199,7 +245,32 @@ fn random() -> Result<u64> {
 
 #[cfg(test)]
 mod tests {
+    use longshore_core::MemoryStorage;
+    use tokio::sync::watch;
+
     use super::*;
+
+    /// A store that opens for two cases at once only: alone, the first would wait for ever.
+    #[test]
+    fn side_by_side_reports_keep_the_order_of_the_cases() {
+        let (shared, begun) = (MemoryStorage::new(), watch::Sender::new(0));
+        let harness = Harness::storage("sociable", move |_| {
+            let (shared, begun) = (shared.clone(), begun.clone());
+            async move {
+                begun.send_modify(|openings| *openings += 1);
+                // The run itself looks first, and does not wait for long.
+                drop(begun.subscribe().wait_for(|openings| *openings >= 3).await);
+                Ok(Arc::new(shared) as Arc<dyn longshore_core::Storage>)
+            }
+        });
+        let suite =
+            Suite::new(harness.in_this_process()).opening(Duration::from_millis(50)).size(Size::Quick).side_by_side();
+        let reports = suite.only("storage::create").run().unwrap();
+        let names: Vec<&str> = reports.iter().map(|report| report.case.name()).collect();
+        let all = Suite::cases().into_iter().map(|case| case.name());
+        assert_eq!(names, all.filter(|name| name.starts_with("storage::create")).collect::<Vec<_>>());
+        assert!(reports.iter().all(|report| report.verdict == Verdict::Passed), "{reports:?}");
+    }
 
     #[test]
     fn a_group_of_which_nothing_was_shown_says_why() {

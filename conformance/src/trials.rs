@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 use crate::case::{Case, Group, Size};
-use crate::harness::{Harness, PARALLELISM};
+use crate::harness::Harness;
 use crate::runner::Run;
-use crate::suite::{CaseReport, Suite, ignored_groups, report, unshown, why_unshown};
+use crate::suite::{CaseReport, Suite, at_once, ignored_groups, report, unshown, why_unshown};
 use crate::verdict::{Verdict, breaks};
 
 /// Runs the suite as a test program does: `cargo test --test conformance`, with the usual filters.
@@ -18,6 +18,7 @@ use crate::verdict::{Verdict, breaks};
 /// | `LONGSHORE_SIZE` | `quick`, `ci` (the default) or `full` |
 /// | `LONGSHORE_SEED` | the seed that a failure printed |
 /// | `LONGSHORE_REQUIRE` | groups and names of cases, with commas between: the run fails if nothing was shown of one; groups are not judged where the arguments left cases out, cases are |
+/// | `LONGSHORE_REPLAY_PREFIX` | what stands before `cargo test` in the line that repeats a failure: the command, with its settings, that ran this one, such as `PORT=9200 ./with-a-server.sh` |
 pub fn run(harness: Harness) -> ExitCode {
     #[cfg(feature = "crash")]
     crate::crash::act_if_child(&harness);
@@ -31,7 +32,7 @@ type Reports = Arc<Mutex<Vec<CaseReport>>>;
 
 fn try_run(harness: Harness) -> Result<ExitCode, String> {
     let mut arguments = Arguments::from_args();
-    arguments.test_threads = arguments.test_threads.or_else(|| at_once(&harness));
+    arguments.test_threads = arguments.test_threads.or_else(|| Some(at_once(&harness)));
     let mut suite = Suite::new(harness).size(size()?);
     if let Some(seed) = variable("LONGSHORE_SEED") {
         suite = suite.seed(seed.parse().map_err(|_| "LONGSHORE_SEED is not a number".to_owned())?);
@@ -96,12 +97,6 @@ fn why_not_run(reports: &[CaseReport], name: &str) -> Option<String> {
     }
 }
 
-/// Cases mostly wait for the store: twice as many at once as there are cores, unless it bears few calls.
-fn at_once(harness: &Harness) -> Option<usize> {
-    let cores = std::thread::available_parallelism().ok()?;
-    (harness.parallelism >= PARALLELISM).then_some(cores.get() * 2)
-}
-
 fn trial(run: Arc<Run>, reports: Reports, case: Case, at: usize) -> Trial {
     let name = case.name;
     Trial::ignorable_test(name, move || {
@@ -118,17 +113,33 @@ fn trial(run: Arc<Run>, reports: Reports, case: Case, at: usize) -> Trial {
             Verdict::Failed { rule, seen } => Err(Failed::from(format!(
                 "{}\nseen: {seen}\nreplay: {}",
                 breaks(rule),
-                replay(run.size, seed, name, variable("CARGO_PKG_NAME").as_deref(), &this_test()),
+                replay(run.size, seed, name, &This::of_environment()),
             ))),
         }
     })
 }
 
-/// The command that runs a case again: also from a workspace in which several packages have a test of this name.
-fn replay(size: Size, seed: u64, name: &str, package: Option<&str>, test: &str) -> String {
-    let package = package.map(|package| format!(" -p {package}")).unwrap_or_default();
-    let size = size.as_str();
-    format!("LONGSHORE_SIZE={size} LONGSHORE_SEED={seed} cargo test{package} --test {test} -- --exact {name}")
+/// What runs a case again: also from a workspace in which several packages have a test of this name.
+#[derive(Debug, Default)]
+struct This {
+    prefix: Option<String>,
+    package: Option<String>,
+    test: String,
+}
+
+impl This {
+    fn of_environment() -> Self {
+        let (prefix, package) = (variable("LONGSHORE_REPLAY_PREFIX"), variable("CARGO_PKG_NAME"));
+        Self { prefix, package, test: this_test() }
+    }
+}
+
+/// The command that runs a case again.
+fn replay(size: Size, seed: u64, name: &str, this: &This) -> String {
+    let prefix = this.prefix.as_ref().map(|prefix| format!("{prefix} ")).unwrap_or_default();
+    let package = this.package.as_ref().map(|package| format!(" -p {package}")).unwrap_or_default();
+    let (size, test) = (size.as_str(), &this.test);
+    format!("LONGSHORE_SIZE={size} LONGSHORE_SEED={seed} {prefix}cargo test{package} --test {test} -- --exact {name}")
 }
 
 /// The name of this test program, as cargo knows it: without the hash that cargo puts behind it.
@@ -154,10 +165,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_replay_names_its_package() {
-        let line = |package| replay(Size::Quick, 7, "storage::x::y", package, "suite");
+    fn a_replay_names_its_package_and_what_ran_it() {
+        let test = || "suite".to_owned();
+        let line = |this| replay(Size::Quick, 7, "storage::x::y", &this);
         let alone = "LONGSHORE_SIZE=quick LONGSHORE_SEED=7 cargo test --test suite -- --exact storage::x::y";
-        assert_eq!(line(None), alone);
-        assert_eq!(line(Some("longshore-s3")), alone.replace(" test ", " test -p longshore-s3 "));
+        assert_eq!(line(This { test: test(), ..This::default() }), alone);
+        let package = Some("longshore-s3".to_owned());
+        let prefix = Some("OSDS=3 ./with-s3.sh ceph-rgw".to_owned());
+        assert_eq!(
+            line(This { prefix, package, test: test() }),
+            alone.replace("cargo test ", "OSDS=3 ./with-s3.sh ceph-rgw cargo test -p longshore-s3 ")
+        );
     }
 }

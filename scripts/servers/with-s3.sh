@@ -7,11 +7,13 @@
 #   AWS_ALLOW_HTTP=true          the server speaks plain HTTP
 #   LONGSHORE_S3=s3://BUCKET/x   a prefix in its bucket
 #   LONGSHORE_S3_SCRIPT, LONGSHORE_S3_DIR   the server's own script and folder, for tests that kill it
+#   LONGSHORE_REPLAY_PREFIX   how this script was called, for the line that repeats a failure
 #
 # Settings of the server's own script pass through. PORT (9200) is the first port that it takes.
 . "$(dirname "$0")/with.sh"
 
 [ $# -ge 2 ] || usage
+replayed_as "$1"
 with_server "$1" "${PORT:-9200}"
 shift
 # Whoever asks for several must not see a run over one of them pass.

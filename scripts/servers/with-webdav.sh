@@ -6,6 +6,7 @@
 # The command finds WEBDAV_URL, WEBDAV_USER and WEBDAV_PASSWORD, and for tests that kill the server, or use the folder that it serves:
 #   LONGSHORE_WEBDAV_SCRIPT, LONGSHORE_WEBDAV_DIR   the server's own script and folder
 #   WEBDAV_FILES                                    the folder that it serves
+#   LONGSHORE_REPLAY_PREFIX                         how this script was called, for the line that repeats a failure
 #
 # Settings of the server's own script pass through, such as AUTH=digest. PORT (9300) is the port that it takes.
 # RENAMED=NAME gives the server this name in its header `Server`, by a proxy that takes the port after it.
@@ -22,6 +23,7 @@ rename_server() {
 put_away() { end "$SERVER_DIR/rename.pid" rename.py; }
 
 [ $# -ge 2 ] || usage
+replayed_as "$1"
 PORT=${PORT:-9300}
 with_server "$1" "$PORT"
 shift

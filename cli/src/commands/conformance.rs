@@ -1,5 +1,8 @@
 //! `longshore conformance`: the suite against a real store.
 
+#[cfg(any(feature = "s3", feature = "webdav"))]
+mod network;
+
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -29,7 +32,10 @@ pub(super) async fn run(args: Conformance, json: bool) -> Result<Exit> {
         claim(path)?;
     }
     let (required, size) = (required(&args.require)?, size(&args));
-    let suite = args.only.iter().fold(Suite::new(harness(&args.url, &kind)).size(size), Suite::only);
+    let harness = harness(&args.url, &kind);
+    #[cfg(any(feature = "s3", feature = "webdav"))]
+    let harness = network::with(harness, &kind).await;
+    let suite = args.only.iter().fold(Suite::new(harness).size(size).side_by_side(), Suite::only);
     let suite = args.seed.into_iter().fold(suite, Suite::seed);
     // Each case brings a runtime of its own.
     let reports = blocking(move || {

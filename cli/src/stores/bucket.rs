@@ -1,12 +1,12 @@
 //! A bucket of an S3-compatible service.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use longshore::{Error, ErrorKind, Result, S3, S3Builder, Storage};
 use longshore_conformance::doctor::{Finding, Health};
 
-use super::Kind;
+use super::{Kind, plain_http};
 use crate::hint;
 
 /// An access key that no server knows.
@@ -52,6 +52,21 @@ impl Kind for Bucket {
     fn open_with_wrong_credentials(&self) -> Option<Result<Arc<dyn Storage>>> {
         let wrong = || self.altered(|builder| Ok(builder.with_credentials(NO_SUCH_KEY, "no-such-secret", None)));
         (!self.is(S3Builder::is_anonymous)).then(wrong)
+    }
+
+    /// The proxy is asked under its own address, which takes a host's name with it.
+    fn server(&self) -> std::result::Result<SocketAddr, String> {
+        if self.is(S3Builder::is_host_of_bucket) {
+            return Err("its endpoint names the bucket, and through a proxy it would have another name".to_owned());
+        }
+        plain_http::listens(&self.endpoint().unwrap_or_default())
+    }
+
+    fn open_via(&self, proxy: SocketAddr) -> Result<Arc<dyn Storage>> {
+        let endpoint = plain_http::at(&self.endpoint().unwrap_or_default(), proxy);
+        self.altered(|builder| {
+            Ok(builder.with_endpoint(&endpoint).with_allow_http(true).with_http(plain_http::options()))
+        })
     }
 
     fn look(&self) -> Vec<Finding> {

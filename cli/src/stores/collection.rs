@@ -1,12 +1,13 @@
 //! A folder on a WebDAV server.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use longshore::{Error, ErrorKind, Result, Storage, WebDav, WebDavBuilder};
 use longshore_conformance::doctor::{Finding, Health};
 use tokio::runtime::Handle;
 
-use super::Kind;
+use super::{Kind, plain_http};
 
 /// A store in a collection.
 pub(super) struct Collection {
@@ -41,6 +42,21 @@ impl Kind for Collection {
         };
         // A server that asks nobody who he is lets everybody in.
         std::env::var_os("WEBDAV_USER").map(|_| wrong())
+    }
+
+    /// To this machine a password goes out unasked; a proxy here would pass it on to another one.
+    fn server(&self) -> std::result::Result<SocketAddr, String> {
+        let wrong = |error: Error| error.to_string();
+        if WebDav::builder_from(&self.url).map_err(wrong)?.is_open_to_all() {
+            return Err("its server is another machine without TLS, where no password may go out unasked".to_owned());
+        }
+        plain_http::listens(&WebDav::open(&self.url).map_err(wrong)?.address())
+    }
+
+    fn open_via(&self, proxy: SocketAddr) -> Result<Arc<dyn Storage>> {
+        let address = plain_http::at(&WebDav::open(&self.url)?.address(), proxy);
+        let builder = WebDav::builder_from(&self.url)?.with_address(address).with_http(plain_http::options());
+        Ok(Arc::new(builder.build()?))
     }
 
     fn look(&self) -> Vec<Finding> {

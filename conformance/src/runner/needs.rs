@@ -10,7 +10,7 @@ impl Run {
         case.needs.iter().find_map(|need| self.lacks_need(*need)).map(str::to_owned)
     }
 
-    fn lacks_need(&self, need: Need) -> Option<&'static str> {
+    fn lacks_need(&self, need: Need) -> Option<&str> {
         let harness = &self.harness;
         let is_storage = matches!(harness.subject, Subject::Storage(_));
         match need {
@@ -39,14 +39,15 @@ impl Run {
     }
 
     #[cfg(feature = "network")]
-    fn lacks_network(&self) -> Option<&'static str> {
-        let lacks = self.harness.network.is_none();
-        lacks.then_some("the harness does not say how a client reaches its server through a proxy")
+    fn lacks_network(&self) -> Option<&str> {
+        let why = self.harness.no_network.as_deref();
+        let why = why.unwrap_or("the harness does not say how a client reaches its server through a proxy");
+        self.harness.network.is_none().then_some(why)
     }
 
     #[cfg(not(feature = "network"))]
     #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "with the feature it asks the harness")]
-    fn lacks_network(&self) -> Option<&'static str> {
+    fn lacks_network(&self) -> Option<&str> {
         Some("the suite was built without the feature `network`")
     }
 }

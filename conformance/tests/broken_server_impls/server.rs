@@ -323,6 +323,11 @@ impl Server for Broken {
                 let renewed = self.inner.renew(lease).await?;
                 Ok(if again { Lease { until: now.after(lease.ttl), ..renewed } } else { renewed })
             }
+            W::RenewalLandsLate => {
+                let renewed = self.inner.renew(lease).await?;
+                self.shared.renewed.lock().unwrap().insert(renewed.token);
+                Ok(renewed)
+            }
             _ => self.inner.renew(lease).await,
         }
     }
@@ -337,7 +342,9 @@ impl Server for Broken {
         if self.is(W::TokenReused) {
             lease.token = FencingToken::new(lease.token.get() + self.shared.released.fetch_add(2, Ordering::SeqCst))?;
         }
+        let renewed = self.is(W::RenewalLandsLate) && self.shared.renewed.lock().unwrap().contains(&lease.token);
         match self.inner.unlock(&lease).await {
+            Ok(()) if renewed => self.inner.lock(&LockRequest::new(&lease.purpose).with_force()).await.map(drop),
             Err(error) if error.kind() == ErrorKind::Fenced && self.is(W::LateUnlockFreesNext) => {
                 if let Locked::Granted(next) = self.inner.lock(&LockRequest::new("free").with_force()).await? {
                     self.inner.unlock(&next).await?;

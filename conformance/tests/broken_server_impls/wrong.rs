@@ -75,6 +75,8 @@ pub enum Wrong {
     PurposeResumes,
     /// A release does nothing.
     UnlockDoesNothing,
+    /// A renewal is delivered once more, and lands after the release.
+    RenewalLandsLate,
     /// Times and purposes are not checked.
     RequestsUnchecked,
     /// Leases last by the wall clock.
@@ -210,6 +212,7 @@ pub const CAUGHT: &[(Wrong, &[&str])] = &[
             "sync::locking::a_failed_sync_leaves_no_lease_held",
         ],
     ),
+    (W::RenewalLandsLate, &["server::lease::granted_renewed_and_released"]),
     (W::RequestsUnchecked, &["server::lease::wrong_calls_are_refused"]),
     (W::WallClock, &["server::lease::wrong_wall_clocks_change_nothing"]),
     (W::CommitNeedsLease, &["server::lease::it_holds_no_commit_back"]),

@@ -35,7 +35,7 @@ fn segments(count: u64) -> Vec<String> {
 
 async fn is_complete_over_many_pages(cx: Context) -> Result<(), Failure> {
     let (mine, yours) = two(&cx).await?;
-    let wanted = segments(cx.size().pick(300, 5_001, 5_001));
+    let wanted = segments(cx.size().pick(120, 5_001, 5_001));
     let folder = Folder::new("segments/0")?;
     write(&cx, &mine, &wanted).await?;
     lists(&folder, &names(&*yours, &folder).await?, &wanted)?;
@@ -78,7 +78,7 @@ async fn write(cx: &Context, storage: &Arc<dyn Storage>, wanted: &[String]) -> R
 async fn loses_no_name_while_others_come_and_go(cx: Context) -> Result<(), Failure> {
     let (mine, yours) = two(&cx).await?;
     let folder = Folder::new("segments/0")?;
-    let wanted = segments(cx.size().pick(300, 1_200, 5_001));
+    let wanted = segments(cx.size().pick(120, 1_200, 5_001));
     write(&cx, &mine, &wanted).await?;
     let (mut found, mut gone): (Vec<String>, _) = (Vec::new(), BTreeSet::new());
     // Where all names are on one page, one of them in the middle is gone on after.
@@ -106,7 +106,7 @@ async fn loses_no_name_while_others_come_and_go(cx: Context) -> Result<(), Failu
 async fn of_many_folders_is_complete(cx: Context) -> Result<(), Failure> {
     let (mine, yours) = two(&cx).await?;
     let folder = Folder::new("records")?;
-    let wanted: Vec<String> = (1..=cx.size().pick(60, 1_001, 1_200)).map(|number| format!("{number:016}")).collect();
+    let wanted: Vec<String> = (1..=cx.size().pick(40, 1_001, 1_200)).map(|number| format!("{number:016}")).collect();
     let keys = wanted.iter().rev().map(|name| cx.record(name)).collect::<Result<Vec<_>, _>>()?;
     let writes: Vec<_> = keys.iter().map(|key| created(&*mine, key, "record")).collect();
     stream::iter(writes).buffer_unordered(cx.at_once(16)).try_collect::<()>().await?;

@@ -25,7 +25,7 @@ async fn of_every_size_arrive(cx: Context) -> Result<(), Failure> {
     let fleet = Fleet::new(&cx);
     let (first, second) = (fleet.device().await?, fleet.device().await?);
     let small = [0, 1, 2, 511 * KIB, 512 * KIB - 1, 512 * KIB, 512 * KIB + 1, 520 * KIB];
-    let large = cx.size().pick(&[1 << 20][..], &[1 << 20, 3 << 20], &[1 << 20, 8 << 20, 20 << 20]);
+    let large = cx.size().pick(&[1 << 20][..], &[1 << 20, 20 << 20], &[1 << 20, 8 << 20, 20 << 20]);
     for (at, len) in small.iter().chain(large).copied().enumerate() {
         let len = cx.fitting(len).await?;
         let (id, body) = (format!("{len} bytes"), noise(cx.seed() ^ at as u64, len));
