@@ -148,7 +148,7 @@ fn count(bucket: &Bucket) {
     sync(&open);
     meter.take();
     line("nothing new", &open, 1);
-    for (what, count) in [("push of 1 document, with the poll", 1), ("push of 100 documents, with the poll", 100)] {
+    for (what, count) in [("push of 1 document", 1), ("push of 100 documents", 100)] {
         write(&replica, &documents("more", count, 490));
         line(what, &open, 1);
     }

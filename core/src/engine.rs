@@ -3,6 +3,7 @@
 //! A sync opens the store, pulls what others committed, hands conflicts to the app, and pushes the outbox as one entry. It can
 //! be dropped or killed at any moment; what it leaves behind is found in the journal and settled by the next one.
 
+mod ahead;
 mod client;
 mod conflicts;
 mod fate;

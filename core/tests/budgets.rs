@@ -12,6 +12,8 @@ use support::{Device, Rng, World};
 
 /// As many requests side by side as a pull ever makes.
 const WIDE: usize = 64;
+/// After a client's commit its pushes begin with a poll for so long.
+const REST: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Cost {
@@ -46,6 +48,7 @@ fn pair(timed: bool) -> (World, Device, Device) {
     a.put("doc", "0");
     a.sync();
     b.sync();
+    world.sim.advance(REST);
     (world, a, b)
 }
 
@@ -97,34 +100,80 @@ fn a_small_push_is_one_create() {
     assert_eq!(cost(&mut a), Cost::new(1, 1), "the create, which shows that nothing is to be pulled");
 }
 
-/// Without a poll nobody knows that others have committed: then the try is lost, and no race.
+#[test]
+fn a_small_push_where_replies_carry_no_time_asks_for_the_floor_once() {
+    let (_world, mut a, _) = pair(false);
+    a.put("new", "1");
+    assert_eq!(cost(&mut a), Cost::new(2, 2), "the create, and the floor read");
+}
+
+/// A client that commits again and again leaves others a moment between, as they look first.
+#[test]
+fn a_push_right_after_another_polls_first() {
+    let (world, mut a, _) = pair(true);
+    for (rest, expected) in [(0, 1), (0, 2), (999, 2), (1000, 1)] {
+        world.sim.advance(Duration::from_millis(rest));
+        a.put("new", &format!("{rest} {expected}"));
+        assert_eq!(cost(&mut a), Cost::new(expected, expected), "{rest} ms after the last commit");
+    }
+}
+
+/// Without a poll nobody knows that others have committed: then the try is lost, and counts as no race.
 #[test]
 fn a_push_that_was_overtaken_pulls_first_and_polls_from_then_on() {
-    let (_world, mut a, mut b) = pair(true);
-    commit(&mut b, 1);
-    a.put("mine", "1");
-    let report = a.sync();
-    assert_eq!((report.pulled, report.pushed, report.races_lost), (1, 1, 0));
-    let overtaken = report.requests;
-    commit(&mut b, 1);
-    a.put("mine", "2");
-    let report = a.sync();
-    assert_eq!((report.pulled, report.pushed, report.races_lost), (1, 1, 0));
-    assert_eq!(overtaken, report.requests + 2, "the create, and what it met");
-    a.put("mine", "3");
-    assert_eq!(cost(&mut a), Cost::new(2, 2), "the poll finds the log at rest");
-    a.put("mine", "4");
-    assert_eq!(cost(&mut a), Cost::new(1, 1));
-    assert_eq!(a.documents().len(), 2);
+    let (world, mut a, mut b) = pair(true);
+    // The create and what it met; the poll, and two numbers more; the create.
+    let lost = [(1, Cost::new(6, 5)), (2, Cost::new(6, 5))];
+    for (commits, expected) in lost {
+        commit(&mut b, commits);
+        a.put("mine", &format!("lost after {commits}"));
+        let requests = cost(&mut a);
+        assert_eq!(requests, expected, "{commits} commits");
+        assert_eq!((a.get("doc"), b.sync().pulled), (b.get("doc"), 1));
+        // Others are about: their next commit costs no try.
+        commit(&mut b, 1);
+        world.sim.advance(REST);
+        a.put("mine", "polls");
+        assert_eq!(cost(&mut a), Cost::new(4, 3), "the poll and two numbers more, and the create");
+        world.sim.advance(REST);
+        a.put("mine", "polls again");
+        assert_eq!(cost(&mut a), Cost::new(2, 2), "the poll finds the log at rest");
+        world.sim.advance(REST);
+        a.put("mine", "goes ahead");
+        assert_eq!(cost(&mut a), Cost::new(1, 1));
+        b.sync();
+        world.sim.advance(REST);
+    }
+}
+
+/// What was overtaken and is settled by what was pulled: that poll went to the head, and no second one follows.
+#[test]
+fn an_overtaken_push_with_nothing_left_is_a_whole_sync() {
+    for (theirs, conflicts) in [("same", 0), ("theirs", 1)] {
+        let (world, a, mut b) = pair(true);
+        let undecided = a.new_client(false);
+        let sync = || world.sim.run(undecided.sync(), || false).unwrap().unwrap();
+        sync();
+        b.put("doc", theirs);
+        b.sync();
+        a.put("doc", "same");
+        let report = sync();
+        assert_eq!((report.pushed, report.conflicts, report.races_lost), (0, conflicts, 0), "{theirs}");
+        assert_eq!(report.requests, 5, "the create and what it met, the poll and two numbers more: {theirs}");
+    }
 }
 
 /// What would be sent in vain if somebody was faster is not risked, nor is anything while a conflict waits.
 #[test]
 fn a_push_polls_first_where_a_lost_try_costs_more() {
-    let (world, mut a, mut b) = pair(true);
-    bulk(&a, 2);
-    assert_eq!(cost(&mut a), Cost::new(3, 3), "the poll, a segment, and the create");
-    b.sync();
+    for (kib, expected) in [(440, Cost::new(1, 1)), (450, Cost::new(2, 2)), (2048, Cost::new(3, 3))] {
+        let (_world, mut a, _) = pair(true);
+        let body: Vec<u8> =
+            (0..kib << 7).scan(Rng::new(3), |dice, _| Some(dice.next().to_le_bytes())).flatten().collect();
+        a.put_many(vec![Document::new("large", Bytes::from(body)).unwrap()]);
+        assert_eq!(cost(&mut a), expected, "{kib} KiB that do not compress");
+    }
+    let (world, a, mut b) = pair(true);
     b.put("doc", "theirs");
     b.sync();
     a.put("doc", "mine");

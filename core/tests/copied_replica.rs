@@ -52,8 +52,8 @@ fn an_open_attempt_that_was_copied_is_committed_once() {
         original.put("doc", "1");
         original.sync();
         original.put("doc", "2");
-        // The first call is the create.
-        original.arm(original.storage.calls(), fault);
+        // After the poll comes the create.
+        original.arm(original.storage.calls() + 1, fault);
         drop(original.try_sync());
         original.restart();
         let mut copy = copy_of(&world, &original);

@@ -146,7 +146,7 @@ fn what_already_landed_is_not_planned_again() {
     a.sync();
     a.put("done", "1");
     a.put("edited", "1");
-    a.arm(a.storage.calls(), Fault::DieAfter);
+    a.arm(a.storage.calls() + 1, Fault::DieAfter);
     assert!(a.try_sync().is_none());
     assert_eq!(verdict::log(&world).len(), 3, "it landed");
     a.restart();
@@ -170,7 +170,7 @@ fn what_others_wrote_over_a_landed_push_is_pulled() {
     a.put("doc", "0");
     a.sync();
     a.put("doc", "1");
-    a.arm(a.storage.calls(), Fault::DieAfter);
+    a.arm(a.storage.calls() + 1, Fault::DieAfter);
     assert!(a.try_sync().is_none());
     b.sync();
     b.put("doc", "2");

@@ -199,7 +199,7 @@ fn a_busy_day(world: &World) -> (Device, Device) {
     b.sync();
     a.put("both", &text("by a"));
     b.put("both", &text("by b"));
-    a.arm(a.storage.calls(), Fault::LostAfter);
+    a.arm(a.storage.calls() + 1, Fault::LostAfter);
     a.sync();
     b.arm(b.storage.calls(), Fault::LostBefore);
     b.sync();

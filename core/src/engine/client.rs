@@ -17,7 +17,7 @@ use super::state::State;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Change, DocumentId, MetadataName, MetadataVersion, RowNumber};
 use crate::replica::{Claim, Conflict, Replica};
-use crate::runtime::Runtime;
+use crate::runtime::{Runtime, Ticks};
 use crate::sabotage::{Mistake, on};
 use crate::server::{Lease, LockRequest, Locked, Metadata, Server, StoreOptions};
 
@@ -61,6 +61,7 @@ pub struct Client {
 struct Shared {
     verified: Option<Verified>,
     create_time: Duration,
+    committed: Option<Ticks>,
     overtaken: bool,
 }
 
@@ -244,7 +245,16 @@ impl Client {
         self.shared().create_time * 3 / 2
     }
 
-    /// Whether a push without a poll came too late, and no poll has found the log at rest since.
+    /// When this client last committed an entry.
+    pub(super) fn committed_at(&self) -> Option<Ticks> {
+        self.shared().committed
+    }
+
+    pub(super) fn note_commit(&self, at: Ticks) {
+        self.shared().committed = Some(at);
+    }
+
+    /// Whether others had committed when this client last had something to push.
     pub(super) fn was_overtaken(&self) -> bool {
         self.shared().overtaken
     }

@@ -57,7 +57,7 @@ impl Session<'_> {
         self.verified.is_some_and(|verified| Some(verified.tip) == tip && self.now().since(verified.at) < age)
     }
 
-    async fn pushes(&self) -> Result<bool> {
+    pub(super) async fn pushes(&self) -> Result<bool> {
         Ok(self.attempt.is_some() || self.client.replica.pending_count().await? > 0)
     }
 

@@ -312,6 +312,7 @@ impl Session<'_> {
         }
         self.apply(None, vec![Step::Commit]).await?;
         self.report.pushed += attempt.rows.len();
+        self.client.note_commit(self.now());
         self.moved()
     }
 }

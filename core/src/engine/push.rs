@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use futures::stream::{self, StreamExt};
 
-use super::open::{FRESH, needs_snapshot};
-use super::options::LockPolicy;
+use super::open::needs_snapshot;
 use super::report::Phase;
 use super::session::Session;
 use crate::error::{Error, ErrorKind, Outcome, Result};
@@ -45,60 +44,29 @@ struct Noted {
 }
 
 impl Session<'_> {
-    /// Commits what is pending without a poll before it, where others have probably committed nothing: what is created behind the
-    /// checkpoint proves that it was the head, and there is nothing to pull. If they have, nothing is lost but this one try.
-    ///
-    /// False if nothing was committed: then the sync begins as any other.
-    pub(super) async fn push_ahead(&mut self) -> Result<bool> {
-        self.ahead = self.may_push_ahead().await?;
-        if !self.ahead {
-            return Ok(false);
-        }
-        let pushed = self.push().await;
-        self.ahead = false;
-        pushed
-    }
-
-    /// Only of what fits into one entry, as more would be sent in vain, and only soon after the store was looked at. An attempt
-    /// whose fate is open, a conflict, a plan or the lease ask for the log first.
-    async fn may_push_ahead(&self) -> Result<bool> {
-        let client = self.client;
-        let begun = self.state.store.as_ref().is_some_and(|known| known.tip.sequence.is_some());
-        let alone = self.agreed.is_none() && self.attempt.is_none() && client.lock_policy != LockPolicy::Always;
-        if !begun || !alone || !self.trusted(FRESH) || client.was_overtaken() {
-            return Ok(false);
-        }
-        let Some(last) = client.replica.outbox(&[]).await?.last_row else {
-            return Ok(false);
-        };
-        let page = client.replica.pending(None, last, PAGE).await?;
-        let whole = page.last().is_some_and(|change| change.row == last);
-        let bytes: usize = page.iter().map(|change| change.change.action.len()).sum();
-        Ok(whole && bytes <= PAGE && client.replica.conflicts().await?.is_empty())
-    }
-
     /// Settles the open attempt, then commits what is pending now: entry after entry, if one cannot name it all. False if there
-    /// was nothing to commit.
+    /// was nothing to try.
     pub(super) async fn push(&mut self) -> Result<bool> {
         let mut load: Option<Load> = None;
-        let (mut lost, mut pushed) = (0, false);
+        let (mut lost, mut tried) = (0, false);
         loop {
             let fresh = self.attempt.is_none();
             if fresh && !self.prepare(&mut load).await? {
-                return Ok(pushed);
+                return Ok(tried);
             }
+            tried = true;
             if self.send().await? {
-                pushed = true;
+                self.went_ahead();
                 self.pause_after_contention(lost).await;
                 if fresh && load.as_ref().is_none_or(|load| load.whole) {
-                    return Ok(pushed);
+                    return Ok(tried);
                 }
                 // What was staged may hold rows that are committed now, and others may be left.
                 load = None;
                 continue;
             }
-            if std::mem::take(&mut self.ahead) {
-                // Nobody raced: they committed since the last sync.
+            if self.ahead.take().is_some() {
+                // That was probably no race: others committed since the last sync.
                 self.client.note_overtaken(true);
             } else {
                 lost += 1;
@@ -178,10 +146,11 @@ impl Session<'_> {
     /// Stages the newest row of each pending document; `None` if there is none that the store can take.
     async fn stage(&mut self) -> Result<Option<Load>> {
         self.too_large.clear();
-        // Of an agreed plan only what it knew is pushed.
-        let newest = match self.agreed {
-            Some(plan) => plan.last_row(),
-            None => self.client.replica.outbox(&[]).await?.last_row,
+        // Of an agreed plan only what it knew is pushed, and without a poll only what was found to be little.
+        let newest = match (self.agreed, self.ahead) {
+            (Some(plan), _) => plan.last_row(),
+            (None, Some(ahead)) => Some(ahead.last),
+            (None, None) => self.client.replica.outbox(&[]).await?.last_row,
         };
         let Some(last) = newest else {
             return Ok(None);
@@ -197,7 +166,10 @@ impl Session<'_> {
             let mut noted = noted.lock().unwrap_or_else(PoisonError::into_inner);
             noted.rows.push(change.row);
             noted.bytes += change.change.action.len() as u64;
-            self.progress(Phase::Push, noted.rows.len() as u64, Some(total), noted.bytes);
+            // Before it is known that this is all there is to do, nothing is told of it.
+            if self.ahead.is_none() {
+                self.progress(Phase::Push, noted.rows.len() as u64, Some(total), noted.bytes);
+            }
         };
         let changes = self.pages(first, last).map(|change| {
             change.map(|change| {
@@ -271,7 +243,8 @@ impl Session<'_> {
         }
         let Reply { value, time } = match written {
             Err(error) if taken_for_done(&error) => Reply::new(Written::Committed),
-            written => written?,
+            Err(error) => return self.not_written(error).await,
+            Ok(written) => written,
         };
         self.client.note_create_time(self.now().since(sent));
         match value {

@@ -1,6 +1,7 @@
 //! One sync under way: what it knows, and how it moves the replica.
 
 use crate::engine::Client;
+use crate::engine::ahead::Ahead;
 use crate::engine::open::Reading;
 use crate::engine::plan::Plan;
 use crate::engine::report::{Phase, Progress, SyncReport};
@@ -40,8 +41,8 @@ pub(super) struct Session<'a> {
     pub(super) pulled_bytes: u64,
     /// Whether this sync looked at the store itself, as a process's first one does, and did not only poll.
     pub(super) opened: bool,
-    /// Whether the open attempt was made without a poll before it.
-    pub(super) ahead: bool,
+    /// What is pushed without a poll before it.
+    pub(super) ahead: Option<Ahead>,
     /// What the caller agreed to, if it wants exactly that.
     pub(super) agreed: Option<&'a Plan>,
     before: Traffic,
@@ -77,7 +78,7 @@ impl<'a> Session<'a> {
             too_large: Vec::new(),
             pulled_bytes: 0,
             opened: false,
-            ahead: false,
+            ahead: None,
             agreed: None,
             before: client.server.traffic(),
             claim,
@@ -103,12 +104,12 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// Pulls what others committed, as a sync does before it pushes.
+    /// Pulls what others committed, and remembers for the next push whether they had.
     async fn pull_first(&mut self, first: Vec<Reading>) -> Result<()> {
-        let before = self.tip()?;
+        let (before, pushes) = (self.tip()?, self.pushes().await?);
         self.pull(first).await?;
-        if self.tip()? == before {
-            self.client.note_overtaken(false);
+        if pushes {
+            self.client.note_overtaken(self.tip()? != before);
         }
         Ok(())
     }

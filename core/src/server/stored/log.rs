@@ -315,7 +315,10 @@ pub(super) async fn write(wire: &Wire, layout: &Layout, entry: &Prepared) -> Res
     let value = match value {
         Fate::Mine | Fate::Found => Written::Committed,
         Fate::Another => Written::Taken,
-        Fate::Hidden => hidden(wire, layout, entry.sequence).await?,
+        // What is hidden may be ours, whatever the look for the floor comes to.
+        Fate::Hidden => {
+            hidden(wire, layout, entry.sequence).await.map_err(|error| error.with_outcome(Outcome::Unknown))?
+        }
     };
     Ok(Reply { value, time })
 }
@@ -328,8 +331,7 @@ async fn hidden(wire: &Wire, layout: &Layout, number: Sequence) -> Result<Writte
     }
     Err(Error::new(ErrorKind::Corrupt, "an entry is said to exist and cannot be read")
         .with_operation("changes_write")
-        .with_key(layout.entry(number)?)
-        .with_outcome(Outcome::Unknown))
+        .with_key(layout.entry(number)?))
 }
 
 /// The newest committed version of a document, from a walk over the whole log.
