@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{AGE, AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
+use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
@@ -263,11 +263,10 @@ impl Client {
         };
         let (parts, body) = response.into_parts();
         let told = longshore_http::Answer::of(parts.status, &parts.headers);
-        let cached = parts.headers.contains_key(AGE);
         Ok(Ok(Answer {
             status: told.status,
             headers: parts.headers,
-            time: if cached { None } else { told.time },
+            time: told.time,
             retry_after: told.retry_after,
             repeated: false,
             body,
