@@ -98,15 +98,6 @@ pub(crate) fn named(mistake: Mistake) -> &'static [&'static str] {
             "interruption::storage::a_process_dies_before_a_call",
         ],
         Mistake::DoubtfulReleaseDeletes => &["interruption::storage::giving_the_lease_back"],
-        Mistake::AheadEndsOvertaken => &[
-            "sync::open_clients::one_that_was_overtaken_pulls",
-            "sync::open_clients::one_that_was_overtaken_sees_the_conflict",
-        ],
-        Mistake::AheadAbandonsOnDoubt => &[
-            "interruption::server::in_clients_that_stay_open",
-            "interruption::storage::in_clients_that_stay_open",
-            "interruption::server::two_faults_in_clients_that_stay_open",
-        ],
         Mistake::SegmentHashUnchecked => &["server::segments::one_that_is_not_as_named_is_corrupt"],
         Mistake::ChecksumUnchecked => &["sync::unseen::a_changed_byte_is_noticed"],
         _ => of_uploads(mistake),
@@ -123,6 +114,22 @@ fn of_uploads(mistake: Mistake) -> &'static [&'static str] {
         Mistake::OversizeSent | Mistake::TooLargeStopsAll | Mistake::TooLargeDropped => {
             &["sync::uploads::what_no_object_can_hold_waits_alone"]
         }
+        _ => of_open_clients(mistake),
+    }
+}
+
+/// Those of pushes without a poll.
+fn of_open_clients(mistake: Mistake) -> &'static [&'static str] {
+    match mistake {
+        Mistake::AheadEndsOvertaken => &[
+            "sync::open_clients::one_that_was_overtaken_pulls",
+            "sync::open_clients::one_that_was_overtaken_sees_the_conflict",
+        ],
+        Mistake::AheadAbandonsOnDoubt => &[
+            "interruption::server::in_clients_that_stay_open",
+            "interruption::storage::in_clients_that_stay_open",
+            "interruption::server::two_faults_in_clients_that_stay_open",
+        ],
         // One that is new here has no case yet: that fails.
         _ => &[],
     }
