@@ -112,9 +112,9 @@ pub struct Options {
 }
 
 impl Default for Options {
-    /// 4 to 6 devices, 50 steps each, 16 faults.
+    /// 4 to 6 devices, 50 steps each, 24 faults.
     fn default() -> Self {
-        Self { clients: (4, 6), operations: 50, faults: 16, tries: 600 }
+        Self { clients: (4, 6), operations: 50, faults: 24, tries: 600 }
     }
 }
 

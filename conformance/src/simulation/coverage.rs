@@ -22,7 +22,7 @@ pub(super) const STEP: &str = "step";
 pub struct Coverage(BTreeMap<&'static str, u64>);
 
 impl Coverage {
-    /// Faults that fire by themselves, or befall a device.
+    /// Planned faults that fire, and what befalls a device: each happens once, however many calls it spoils.
     pub const FAULTS: &[&'static str] = &[
         "fault: lost before",
         "fault: lost after",
@@ -34,6 +34,7 @@ impl Coverage {
         "fault: slow past the deadline",
         "fault: refused",
         "fault: outage",
+        "fault: offline",
         "fault: process died before a call",
         "fault: process died after a call",
         "fault: sync dropped",
@@ -63,6 +64,9 @@ impl Coverage {
         "push: lost two races and more in one sync",
         "push: outcome unknown",
         "push: refused",
+        "push: ahead of a poll, committed",
+        "push: ahead of a poll, overtaken",
+        "push: ahead of a poll, given up unwritten",
         "push: a later write stayed behind",
         "push: several segments or one",
         "push: several segments in one entry",
@@ -118,7 +122,7 @@ impl Coverage {
         Self::FAULTS.iter().chain(Self::BRANCHES).map(|name| (*name, self.of(name)))
     }
 
-    /// How many faults fired.
+    /// How many faults fired. An outage is one, also where many calls fell into it.
     pub fn faults(&self) -> u64 {
         Self::FAULTS.iter().map(|name| self.of(name)).sum()
     }

@@ -23,6 +23,8 @@ pub(super) enum Fault {
     Refused { seconds: u64 },
     /// Nothing gets through for so many calls.
     Outage { calls: u64 },
+    /// The device has no network for so many calls: it knows that nothing was sent.
+    Offline { calls: u64 },
     /// The process dies before it is sent.
     DieBefore,
     /// The process dies after it took effect.
@@ -68,6 +70,7 @@ impl Fault {
             Self::Slow { .. } => "fault: slow past the deadline",
             Self::Refused { .. } => "fault: refused",
             Self::Outage { .. } => "fault: outage",
+            Self::Offline { .. } => "fault: offline",
             Self::DieBefore => "fault: process died before a call",
             Self::DieAfter => "fault: process died after a call",
             Self::Dropped { .. } => "fault: sync dropped",
@@ -88,6 +91,7 @@ impl fmt::Display for Fault {
             Self::Slow { millis } => write!(f, "takes {millis} ms"),
             Self::Refused { seconds } => write!(f, "is refused for {seconds} s"),
             Self::Outage { calls } => write!(f, "fails, and the {calls} after it"),
+            Self::Offline { calls } => write!(f, "finds no network, and the {calls} after it"),
             Self::DieBefore => f.write_str("kills its process before it is sent"),
             Self::DieAfter => f.write_str("kills its process after it took effect"),
             Self::Dropped { polls } => write!(f, "the app drops it at poll {polls}"),

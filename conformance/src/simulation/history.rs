@@ -333,7 +333,7 @@ impl Wrong {
 
 impl Planned {
     fn draw(dice: &mut Dice) -> Self {
-        let fault = match dice.below(18) {
+        let fault = match dice.below(20) {
             0 => Fault::LostBefore,
             1 | 2 => Fault::LostAfter,
             3 => Fault::Cut,
@@ -346,6 +346,8 @@ impl Planned {
             11 => Fault::DieBefore,
             12 => Fault::DieAfter,
             13 => Fault::Dropped { polls: dice.below(60) },
+            // It has none when it begins, for more or fewer calls than one request is tried.
+            18 | 19 => return Self { after: 0, fault: Fault::Offline { calls: dice.between(1, 12) } },
             _ => {
                 let millis = [500, 40_000, 2 * MINUTE, HOUR][dice.index(4)];
                 Fault::Suspended { polls: dice.below(60), millis }

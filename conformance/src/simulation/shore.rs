@@ -271,7 +271,8 @@ pub(super) struct Life {
     number: u64,
     dead: bool,
     armed: Vec<Planned>,
-    outage: u64,
+    /// How many more calls fall into an outage, and how each ends.
+    outage: (u64, Fault),
     dice: Dice,
     /// Creates whose fate its process does not know.
     doubtful: BTreeMap<ObjectKey, Bytes>,
@@ -281,9 +282,12 @@ pub(super) struct Life {
     formats_read: u64,
     stale: bool,
     fired: u64,
-    /// Creates of entries, and looks at the leases, since the last step began.
+    /// Calls, creates of entries, and looks at the leases, since the last step began.
+    calls: u64,
     entries_sent: u64,
     lease_looks: u64,
+    /// The entry that the step began with creating, until its first answer came.
+    ahead: Option<ObjectKey>,
 }
 
 /// One device's way to the shared storage.
@@ -300,7 +304,7 @@ impl Pier {
             number: 1,
             dead: false,
             armed: Vec::new(),
-            outage: 0,
+            outage: (0, Fault::LostBefore),
             dice: Dice::new(mix(&[seed, 3])),
             doubtful: BTreeMap::new(),
             created: BTreeMap::new(),
@@ -308,22 +312,25 @@ impl Pier {
             formats_read: 0,
             stale: false,
             fired: 0,
+            calls: 0,
             entries_sent: 0,
             lease_looks: 0,
+            ahead: None,
         };
         Self { shore: Arc::clone(shore), life: Arc::new(Mutex::new(life)) }
     }
 
     pub(super) fn arm(&self, faults: &[Planned]) {
         let mut life = lock(&self.life);
-        (life.stale, life.fired, life.entries_sent, life.lease_looks) = (false, 0, 0, 0);
+        (life.stale, life.fired, life.calls, life.entries_sent, life.lease_looks) = (false, 0, 0, 0, 0);
+        life.ahead = None;
         life.armed.extend(faults.iter().filter(|planned| Kind::ALL.iter().any(|kind| planned.fault.befalls(*kind))));
     }
 
     /// Nothing befalls this device any more.
     pub(super) fn calm(&self) {
         let mut life = lock(&self.life);
-        (life.outage, life.armed) = (0, Vec::new());
+        (life.outage.0, life.armed) = (0, Vec::new());
     }
 
     pub(super) fn dead(&self) -> bool {
@@ -339,6 +346,11 @@ impl Pier {
     /// How many entries it has sent since the last [`arm`](Self::arm).
     pub(super) fn entries_sent(&self) -> u64 {
         lock(&self.life).entries_sent
+    }
+
+    /// Whether the step since the last [`arm`](Self::arm) began with creating an entry, and no answer came to that.
+    pub(super) fn went_ahead(&self) -> bool {
+        lock(&self.life).ahead.is_some()
     }
 
     /// Another process runs on this device.
@@ -389,6 +401,7 @@ impl Pier {
                 reply
             }
             Some(Fault::Refused { seconds }) => Err(refused(seconds)),
+            Some(Fault::Offline { .. }) => Err(offline()),
             Some(Fault::DieBefore) => self.die(call, fault).await,
             Some(Fault::DieAfter) => {
                 perform()?;
@@ -443,11 +456,14 @@ impl Pier {
         };
         self.shore.land(calls);
         let mut life = lock(&self.life);
+        life.calls += 1;
+        let goes_on = life.outage.0 > 0;
         let fault = life.next_fault(call.kind());
         if let Some(fault) = fault {
             life.stale |= matches!(fault, Fault::Stale { .. });
             life.fired += 1;
-            self.shore.counters.count(fault.name(call.kind()));
+            // An outage is one fault, counted at its first call.
+            self.shore.counters.count_if(!goes_on, fault.name(call.kind()));
         }
         life.watch_request(call, &self.shore.counters);
         fault
@@ -483,9 +499,9 @@ impl Call {
 
 impl Life {
     fn next_fault(&mut self, kind: Kind) -> Option<Fault> {
-        if self.outage > 0 {
-            self.outage -= 1;
-            return Some(Fault::LostBefore);
+        if self.outage.0 > 0 {
+            self.outage.0 -= 1;
+            return Some(self.outage.1);
         }
         let mut fired = None;
         for (at, planned) in self.armed.iter_mut().enumerate().filter(|(_, planned)| planned.fault.befalls(kind)) {
@@ -496,8 +512,10 @@ impl Life {
             }
         }
         let fault = self.armed.remove(fired?).fault;
-        if let Fault::Outage { calls } = fault {
-            self.outage = calls;
+        match fault {
+            Fault::Outage { calls } => self.outage = (calls, Fault::LostBefore),
+            Fault::Offline { calls } => self.outage = (calls, fault),
+            _ => {}
         }
         Some(fault)
     }
@@ -506,6 +524,9 @@ impl Life {
         match call {
             Call::Create(key, bytes) => {
                 self.entries_sent += u64::from(is_in(key, "log"));
+                if self.calls == 1 && is_in(key, "log") {
+                    self.ahead = Some(key.clone());
+                }
                 if let Some((life, before)) = self.created.insert(key.clone(), (self.number, bytes.clone()))
                     && before == bytes
                 {
@@ -532,6 +553,7 @@ impl Life {
     }
 
     fn watch_reply(&mut self, call: &Call, result: &Result<Reply<Answer>>, counters: &Counters) {
+        self.watch_ahead(call, result, counters);
         match (call, result.as_ref().map(|reply| &reply.value)) {
             (Call::Create(_, _), Ok(Answer::Created(Created::Created))) => {}
             (Call::Create(key, bytes), outcome) => {
@@ -543,6 +565,22 @@ impl Life {
                 self.look_for_holes(key, found.is_some(), counters);
             }
             _ => {}
+        }
+    }
+
+    /// What came of an entry that was created before anything was read.
+    fn watch_ahead(&mut self, call: &Call, result: &Result<Reply<Answer>>, counters: &Counters) {
+        let Call::Create(key, _) = call else { return };
+        let known = |outcome: &Error| outcome.outcome() == Outcome::NotApplied;
+        if result.as_ref().is_err_and(known) || self.ahead.take_if(|ahead| ahead == key).is_none() {
+            return;
+        }
+        // Where an answer was lost, what lies there may be its own.
+        if let Ok(Reply { value: Answer::Created(created), .. }) = result {
+            counters.count(match created {
+                Created::Created => "push: ahead of a poll, committed",
+                Created::Exists => "push: ahead of a poll, overtaken",
+            });
         }
     }
 
@@ -572,6 +610,10 @@ impl Life {
 
 fn lost() -> Error {
     Error::new(ErrorKind::Unavailable, "the connection broke").with_outcome(Outcome::Unknown)
+}
+
+fn offline() -> Error {
+    Error::new(ErrorKind::Unavailable, "there is no network").with_outcome(Outcome::NotApplied)
 }
 
 fn refused(seconds: u64) -> Error {

@@ -111,10 +111,9 @@ impl World<'_> {
     }
 
     fn suspend(&self, at: usize, millis: u64) -> super::time::Sleep {
-        self.counters.count("fault: suspended");
         let until = self.time.now() + millis;
         let held = self.shore.holds_until(name(at)).is_some_and(|end| end < until);
-        self.counters.count_if(held, "fault: suspended lease holder");
+        self.counters.count(if held { "fault: suspended lease holder" } else { "fault: suspended" });
         self.time.until(until)
     }
 

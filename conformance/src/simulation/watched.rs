@@ -43,6 +43,8 @@ impl Watched {
                 let committed = batch.steps.iter().any(|step| matches!(step, Step::Commit));
                 let pulled = committed && self.pier.entries_sent() == 0;
                 self.counters.count_if(pulled, "attempt: found committed by a pull");
+                let given_up = batch.steps.iter().any(|step| matches!(step, Step::Abandon)) && self.pier.went_ahead();
+                self.counters.count_if(given_up, "push: ahead of a poll, given up unwritten");
             }
             Applied::Stale if answers => self.counters.count("answer: out of date"),
             Applied::Stale => self.counters.count("pull: decided anew, the app wrote meanwhile"),
