@@ -4,10 +4,14 @@
 //! | --- | --- |
 //! | `--seeds 0..1000` | which histories; `7` is one |
 //! | `--trace` | prints every step and every storage call of the first seed |
-//! | `--clients 4..=6`, `--operations 50`, `--faults 16` | how large a history is; `--clients 2` is just so many |
+//! | `--clients 4..=6`, `--operations 50`, `--faults 24` | how large a history is; `--clients 2` is just so many |
 //! | `--tries 600` | how often a failing history is lived again to make it smaller |
 //!
-//! It ends with what the histories came by. A failure is printed with its replay command and the smallest history that was found.
+//! It ends with what the histories came by, and on Linux with the processor seconds that they took: of ten thousand, 300 are the most
+//! that they may take. A failure is printed with its replay command and the smallest history that was found.
+
+#[path = "simulate/platform.rs"]
+mod platform;
 
 use std::process::ExitCode;
 
@@ -44,6 +48,9 @@ fn simulate(arguments: &Arguments) -> ExitCode {
     println!("{} histories, no rule broken", report.lived);
     if report.lived > 0 {
         println!("at least {fewest_faults} faults and {fewest_steps} steps in each");
+        if let Some(took) = platform::processor_time() {
+            println!("{:.1} processor seconds", took.as_secs_f64());
+        }
     }
     ExitCode::SUCCESS
 }
