@@ -196,7 +196,7 @@ fn refused(shore: &Shore, alter: impl Fn(&mut Command), code: i32, said: &str) {
     for mut command in [sync, init] {
         alter(&mut command);
         let line = ended(&mut command).fails(code);
-        assert!(line.contains(said) && line.contains(&shore.server.url("store")), "{line}");
+        assert!(line.contains(said) && line.contains(&shore.url("store")), "{line}");
     }
     let mut doctor = Shore::doctor(&shore.url("store"));
     alter(&mut doctor);
@@ -253,7 +253,7 @@ fn a_server_that_lets_nobody_write_is_an_error() {
     shore.server.refuse_writes(403);
     shore.place.write("one/new.txt", "new");
     let line = shore.sync("one").fails(1);
-    assert!(line.contains(&shore.server.url("store")) && line.contains("it forbids this"), "{line}");
+    assert!(line.contains(&shore.url("store")) && line.contains("it forbids this"), "{line}");
     assert_eq!(ended(&mut Shore::doctor(&shore.url("store"))).code, Some(1));
     // Who only reads goes on.
     shore.sync("two").ok();
@@ -267,7 +267,7 @@ fn a_full_server_is_an_error_until_there_is_room_again() {
     shore.server.refuse_writes(507);
     shore.place.write("one/new.txt", "new");
     let line = shore.sync("one").fails(1);
-    assert!(line.contains(&shore.server.url("store")) && line.contains("no room left"), "{line}");
+    assert!(line.contains(&shore.url("store")) && line.contains("no room left"), "{line}");
     shore.server.recover();
     shore.settle();
     assert_eq!(shore.place.read("two/new.txt").unwrap(), "new");
@@ -293,10 +293,7 @@ fn a_place_where_nobody_listens_is_an_error() {
 fn a_certificate_of_our_own_is_an_error_until_its_authority_is_given() {
     let shore = Shore::with_tls();
     let line = shore.init("one", &[]).fails(6);
-    assert!(
-        line.contains(&shore.server.url("store")) && line.contains("the server's certificate is not trusted"),
-        "{line}"
-    );
+    assert!(line.contains(&shore.url("store")) && line.contains("the server's certificate is not trusted"), "{line}");
     // What the line says helps.
     shore.place.write("authority.pem", Double::AUTHORITY);
     let address = format!("{}?ca={}", shore.url("store"), shore.place.path("authority.pem").display());

@@ -65,6 +65,15 @@ gone() {
     done
 }
 
+# group_gone PID: its children may take a moment longer, and hold its port and its files.
+group_gone() {
+    local tries=50
+    while pgrep -g "$1" -r D,R,S,T >/dev/null 2>&1 && [ $tries -gt 0 ]; do
+        tries=$((tries - 1))
+        sleep 0.1
+    done
+}
+
 # signal NAME PIDFILE MARK: to the whole group; one that has just ended needs none.
 signal() {
     local pid
@@ -78,6 +87,7 @@ end() {
         signal TERM "$1" "$2"
         gone "$1" "$2" || signal KILL "$1" "$2"
         gone "$1" "$2" || die "process $(cat "$1") of $1 does not end"
+        group_gone "$(cat "$1")"
     fi
     rm -f "$1"
 }
@@ -91,6 +101,7 @@ kill_all() {
     done
     for file in "$@"; do
         gone "$file" "$mark" || die "process $(cat "$file") of $file does not end"
+        group_gone "$(cat "$file")"
     done
 }
 

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::HeaderMap;
-use http::header::{DATE, RETRY_AFTER};
+use http::header::{AGE, DATE, RETRY_AFTER};
 use longshore_core::ServerTime;
 
 /// The most that a server may ask us to wait. A longer wait is taken for this one.
@@ -31,7 +31,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 pub struct Answer {
     /// The status code.
     pub status: u16,
-    /// The server's clock when it answered: `Date` (RFC 9110, section 6.6.1), to the second.
+    /// The server's clock when it answered: `Date` (RFC 9110, section 6.6.1), to the second. None where a cache answered, as
+    /// `Age` says (RFC 9111, section 5.1): that clock read so when the cache was filled.
     pub time: Option<ServerTime>,
     /// How long it asks us to wait: `Retry-After` in either of its forms (RFC 9110, section 10.2.3). The form that names a
     /// date is read by the server's own clock, so it needs `Date`.
@@ -49,7 +50,7 @@ impl Answer {
         let wait = seconds(headers).or_else(|| date(RETRY_AFTER)?.duration_since(now?).ok());
         Self {
             status: status.as_u16(),
-            time: now.and_then(server_time),
+            time: now.filter(|_| !headers.contains_key(AGE)).and_then(server_time),
             retry_after: wait.map(|wait| wait.min(LONGEST_WAIT)),
         }
     }
@@ -84,6 +85,15 @@ mod tests {
         let (now, then) = ("Sun, 06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:50:07 GMT");
         assert_eq!(answer(&[("Date", now), ("Retry-After", then)]).retry_after, Some(Duration::from_secs(30)));
         assert_eq!(answer(&[("Date", then), ("Retry-After", now)]).retry_after, None);
+    }
+
+    #[test]
+    fn a_cache_tells_no_time() {
+        let date = ("Date", "Sun, 06 Nov 1994 08:49:37 GMT");
+        assert!(answer(&[date]).time.is_some());
+        for age in ["0", "3600", "soon"] {
+            assert_eq!(answer(&[date, ("Age", age)]).time, None, "{age}");
+        }
     }
 
     #[test]

@@ -8,6 +8,9 @@ use reqwest::{Certificate, NoProxy, Proxy};
 
 use crate::client::Http;
 
+/// What is longer is as good as never, and clocks count so far.
+const NEVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
 /// The largest that HTTP/2 knows (RFC 9113, section 6.9.1): each request has a window of its own within it.
 const LARGEST_WINDOW: u32 = i32::MAX as u32;
 
@@ -84,7 +87,7 @@ impl HttpOptions {
 
     /// The longest time in which no byte moves; 60 s by default.
     pub fn with_idle_timeout(mut self, longest: Duration) -> Self {
-        self.idle_timeout = longest;
+        self.idle_timeout = longest.min(NEVER);
         self
     }
 

@@ -3,8 +3,9 @@
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use futures::TryStreamExt as _;
-use http::HeaderMap;
+use http::header::CACHE_CONTROL;
 use http::uri::Scheme;
+use http::{HeaderMap, HeaderValue, Method};
 use longshore_core::{Error, ErrorKind};
 use longshore_http::{Answer, Http, Incoming, SendFailure};
 use object_store::client::{
@@ -77,11 +78,16 @@ struct Watched {
 
 #[async_trait]
 impl HttpService for Watched {
-    async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+    async fn call(&self, mut request: HttpRequest) -> Result<HttpResponse, HttpError> {
         if !self.plain_text && request.uri().scheme() != Some(&Scheme::HTTPS) {
             return Err(without_tls());
         }
         let (asked, signed) = (Asked::by(&request), clock::signed(request.headers()));
+        // No cache on the way may answer for the server. A signature covers the headers that it names, and this is none of them; of a
+        // write it would be kept with the object.
+        if matches!(*request.method(), Method::GET | Method::HEAD) {
+            request.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        }
         let response = self.http.send(request).await.map_err(failed)?;
         let (parts, body) = response.into_parts();
         let mut answered = Answered { signed, ..head(parts.status, &parts.headers) };
@@ -165,15 +171,15 @@ impl Asked {
         // A metadata service gives its token in answer to a PUT, and its role where a folder is asked for.
         if credentials::are_asked_for() {
             let path = request.uri().path();
-            let word = *request.method() == http::Method::PUT || path.ends_with("/iam/security-credentials/");
+            let word = *request.method() == Method::PUT || path.ends_with("/iam/security-credentials/");
             return if word { Self::Word } else { Self::Other };
         }
         let query = request.uri().query().unwrap_or_default();
         let has = |name: &str| query.split('&').any(|pair| pair.starts_with(name));
         match *request.method() {
-            http::Method::PUT => Self::Write,
-            http::Method::GET if has("list-type=2") => Self::Page,
-            http::Method::POST if has("uploadId=") => Self::Completion,
+            Method::PUT => Self::Write,
+            Method::GET if has("list-type=2") => Self::Page,
+            Method::POST if has("uploadId=") => Self::Completion,
             _ => Self::Other,
         }
     }

@@ -67,6 +67,21 @@ async fn an_empty_entity_tag_is_one() {
     assert_eq!(server.requests().len(), 1);
 }
 
+/// What a cache remembers is no news, and its time is that of long ago.
+#[tokio::test]
+async fn no_cache_answers_for_the_server() {
+    let missing = |headers| refusal(404, headers, "NoSuchKey");
+    let server = script([missing("Age: 3600\r\n"), missing(""), response(200, TAG, "")]);
+    let bucket = bucket(&server);
+    let old = bucket.get(&record(), ByteRange::ALL).await.unwrap();
+    assert!(old.value.is_none() && old.time.is_none(), "{old:?}");
+    assert!(bucket.get(&record(), ByteRange::ALL).await.unwrap().time.is_some());
+    bucket.create(&record(), "mine".into()).await.unwrap();
+    let asked = |head: &String| head.to_lowercase().contains("\r\ncache-control: no-cache\r\n");
+    // With a write it would be kept, and sent to readers.
+    assert_eq!(server.requests().iter().map(asked).collect::<Vec<_>>(), [true, true, false]);
+}
+
 /// Two creators met in the store behind a gateway: the loser hears of an error of the server, and finds the other's bytes.
 #[tokio::test]
 async fn a_loser_that_hears_of_an_error_reads_back() {

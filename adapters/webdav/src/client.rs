@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{AGE, AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
+use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
@@ -24,7 +24,7 @@ const TRIES: usize = 6;
 /// How often one is sent again that met a lock which nobody holds.
 const LOCKED: u32 = 5;
 /// How often one is sent again whose connection broke before there was an answer.
-const BROKEN: usize = 3;
+pub(crate) const BROKEN: usize = 3;
 const FIRST_PAUSE: Duration = Duration::from_millis(30);
 /// The most bytes of an answer's body that are read to free the connection.
 const MOST: usize = 64 * 1024;
@@ -104,6 +104,11 @@ impl Answer {
             let kind = kind.trim_start().to_ascii_lowercase();
             kind.starts_with("text/html") || kind.starts_with("application/xhtml")
         })
+    }
+
+    /// Whether its bytes are others than those that are stored.
+    pub(crate) fn is_encoded(&self) -> bool {
+        self.header(CONTENT_ENCODING).is_some_and(|coding| !coding.eq_ignore_ascii_case("identity"))
     }
 
     /// Whether the server says of its own that this is a success, and not with a page for people.
@@ -225,18 +230,25 @@ impl Client {
     async fn send_over(&self, mut ask: Ask, authorization: Option<String>, repeated: &mut bool) -> Result<Answer> {
         let mut broken = 0;
         loop {
-            let again = if ask.repeatable && broken < BROKEN { ask.again() } else { None };
-            match (self.send_once(ask, authorization.as_deref()).await?, again) {
-                (Ok(answer), _) => return Ok(answer),
-                (Err(failure), Some(again)) if is_lost(failure.kind()) => ask = again,
-                (Err(failure), _) => return Err(failure.to_error()),
+            let again = if broken < BROKEN { ask.again() } else { None };
+            let failure = match self.send_once(ask, authorization.as_deref()).await? {
+                Ok(answer) => return Ok(answer),
+                Err(failure) => failure,
+            };
+            match (failure.kind(), again) {
+                // The server says that it has not begun.
+                (FailureKind::Refused, Some(again)) => ask = again,
+                (FailureKind::Broken, Some(again)) if again.repeatable => {
+                    *repeated = true;
+                    ask = again;
+                }
+                _ => return Err(failure.to_error()),
             }
             if broken > 0 {
                 // Meanwhile the others that were closed are found out.
                 sleep(FIRST_PAUSE).await;
             }
             broken += 1;
-            *repeated = true;
         }
     }
 
@@ -263,11 +275,10 @@ impl Client {
         };
         let (parts, body) = response.into_parts();
         let told = longshore_http::Answer::of(parts.status, &parts.headers);
-        let cached = parts.headers.contains_key(AGE);
         Ok(Ok(Answer {
             status: told.status,
             headers: parts.headers,
-            time: if cached { None } else { told.time },
+            time: told.time,
             retry_after: told.retry_after,
             repeated: false,
             body,
@@ -303,11 +314,6 @@ impl Client {
             ),
         )))
     }
-}
-
-/// Whether it was the connection that failed, of which the next one knows nothing.
-fn is_lost(kind: FailureKind) -> bool {
-    matches!(kind, FailureKind::Broken | FailureKind::Refused)
 }
 
 /// What the request's line shows of an address.

@@ -70,14 +70,10 @@ impl Inner {
     /// Makes the temporary collection of the next `create` in this one.
     fn make_ahead(self: &Arc<Self>, parent: &Place) {
         let Ok(runtime) = Handle::try_current() else { return };
-        if self.spares.is_wanted(parent) {
+        self.spares.keep_one(parent, || {
             let (inner, parent) = (Arc::clone(self), parent.clone());
-            let making = runtime.spawn({
-                let parent = parent.clone();
-                async move { inner.temporary_in(&parent).await }
-            });
-            self.spares.keep(parent, making);
-        }
+            runtime.spawn(async move { inner.temporary_in(&parent).await })
+        });
     }
 
     async fn decide(&self, key: &ObjectKey, bytes: &Bytes) -> Result<Reply<Created>> {
@@ -95,8 +91,9 @@ impl Inner {
         for look in 0..LOOKS {
             let (found, reply) = self.look(key, bytes).await?;
             match (found, &told) {
-                (Found::Mine, Told::Done | Told::Lost(_)) => return Ok(reply.map(|()| Created::Created)),
-                (Found::Mine, Told::Refused(_)) => {
+                (Found::Mine, Told::Done) => return Ok(reply.map(|()| Created::Created)),
+                // The same bytes may lie there since an earlier call.
+                (Found::Mine, Told::Refused(_) | Told::Lost(_)) => {
                     let created = self.was_moved(&temporary, open).await?;
                     return Ok(reply.map(|()| created));
                 }
@@ -219,7 +216,8 @@ impl Inner {
     /// Reads what was published, and compares.
     async fn look(&self, key: &ObjectKey, mine: &Bytes) -> Result<(Found, Reply<()>)> {
         let looked = async {
-            let answer = self.client.send(Ask::new("GET", self.client.file(&Place::from(key)))).await?;
+            let ask = Ask::new("GET", self.client.file(&Place::from(key))).with("accept-encoding", "identity");
+            let answer = self.client.send(ask).await?;
             self.compare(answer, mine).await
         };
         looked.await.map_err(|error| error.with_outcome(Outcome::Unknown))
@@ -235,8 +233,13 @@ impl Inner {
             }
             _ => return Err(answer.error()),
         }
+        // A page for people, or bytes that were compressed on the way, show no object.
+        let no_object = (answer.is_page() || answer.is_encoded()).then(|| answer.error());
         // What is longer than mine is another's.
         let theirs = answer.bytes(LARGEST).await?;
+        if let Some(error) = no_object.filter(|_| theirs != mine) {
+            return Err(error);
+        }
         let found = if theirs == mine {
             Found::Mine
         } else if theirs.len() < mine.len() && mine.starts_with(&theirs) {
@@ -247,7 +250,7 @@ impl Inner {
         Ok((found, reply))
     }
 
-    /// Whose bytes are read back that are like mine, when the server refused me: mine, if my temporary is not there any more.
+    /// Whose bytes are read back that are like mine, when the server refused me or said nothing: mine, if my temporary is not there any more.
     async fn was_moved(&self, temporary: &Temporary, open: bool) -> Result<Created> {
         let ask = Ask::new("GET", temporary.data(&self.client));
         let answer = self.client.send(ask).await.map_err(|error| error.with_outcome(Outcome::Unknown))?;
@@ -272,7 +275,7 @@ fn is_final(error: &Error) -> bool {
 }
 
 /// Whether no answer came at all, from a server that may well be there.
-fn is_broken(error: &Error) -> bool {
+pub(crate) fn is_broken(error: &Error) -> bool {
     error.kind() == ErrorKind::Unavailable && error.outcome() == Outcome::Unknown && !error.throttled()
 }
 

@@ -1,7 +1,7 @@
 //! `get`, whole or in part, also from servers that know no parts.
 
 use futures::stream::{self, StreamExt as _};
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE};
+use http::header::{CONTENT_LENGTH, CONTENT_RANGE};
 use http_body_util::BodyExt as _;
 use longshore_core::{ByteRange, ByteStream, Error, ErrorKind, Object, ObjectKey, Reply, Result};
 use longshore_http::Incoming;
@@ -59,7 +59,7 @@ impl Inner {
 
     /// Of an answer with the whole object, the range.
     async fn whole(&self, place: &Place, answer: Answer, range: ByteRange) -> Result<Object> {
-        if answer.header(CONTENT_ENCODING).is_some_and(|coding| !coding.eq_ignore_ascii_case("identity")) {
+        if answer.is_encoded() {
             return Err(Error::new(
                 ErrorKind::Unsupported,
                 "the server, or a proxy, compresses what it serves; turn that off for this folder",

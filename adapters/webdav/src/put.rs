@@ -8,7 +8,8 @@ use bytes::BytesMut;
 use futures::TryStreamExt as _;
 use longshore_core::{Error, ErrorKind, ObjectKey, Outcome, Payload, Reply, Result};
 
-use crate::client::Ask;
+use crate::client::{Ask, BROKEN};
+use crate::create::is_broken;
 use crate::place::Place;
 use crate::storage::{Inner, Litter};
 use crate::upload::{Streamed, Upload};
@@ -33,21 +34,32 @@ impl Inner {
             (Upload::Stream(streamed), Some(failure))
         };
         self.folder(&folder).await.map_err(not_applied)?;
-        let temporary = folder.temporary()?;
-        let litter = Litter::file(self, &temporary);
-        let sent = self.send_up(&temporary, upload).await;
+        let (mut temporary, mut next) = (folder.temporary()?, Some(upload));
+        let mut litter = vec![Litter::file(self, &temporary)];
+        let mut sent = Ok(());
+        for _ in 0..=BROKEN {
+            let Some(upload) = next.take() else { break };
+            next = upload.again();
+            sent = self.send_up(&temporary, upload).await;
+            if !sent.as_ref().is_err_and(is_broken) || next.is_none() {
+                break;
+            }
+            // Sent again to the same name, it could meet its own first try, cut and late.
+            temporary = folder.temporary()?;
+            litter.push(Litter::file(self, &temporary));
+        }
         if let Some(error) = failure.and_then(|failure| failure.take()) {
             return Err(not_applied(error));
         }
         sent.map_err(not_applied)?;
         self.check_len(&temporary, len).await.map_err(not_applied)?;
         let reply = self.reveal(&temporary, &target, len).await?;
-        litter.settled();
+        litter.pop().into_iter().for_each(Litter::settled);
         Ok(reply)
     }
 
     async fn send_up(&self, temporary: &Place, upload: Upload) -> Result<()> {
-        let answer = self.client.send(Ask::new("PUT", self.client.file(temporary)).with_upload(upload)).await?;
+        let answer = self.client.send(Ask::new("PUT", self.client.file(temporary)).with_upload(upload).once()).await?;
         if !answer.is_done() {
             if matches!(answer.status, 403 | 404 | 409 | 500) {
                 // What it lies in may have been removed.

@@ -5,11 +5,16 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use longshore_core::Result;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use crate::place::Place;
+
+/// How long one is waited for that is being made: making another takes no longer.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// At most one for each collection.
 #[derive(Debug, Default)]
@@ -23,25 +28,29 @@ impl Spares {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// After a `create` in this collection: whether to make one for the next.
-    pub(crate) fn is_wanted(&self, parent: &Place) -> bool {
+    /// After a `create` in this collection: makes one for the next, if there is to be one.
+    pub(crate) fn keep_one(&self, parent: &Place, make: impl FnOnce() -> Making) {
         let mut all = self.all();
-        if let Some(making) = all.get(parent) {
-            return making.is_none();
+        match all.get_mut(parent) {
+            None => drop(all.insert(parent.clone(), None)),
+            Some(spare @ None) => *spare = Some(make()),
+            Some(Some(_)) => {}
         }
-        all.insert(parent.clone(), None);
-        false
     }
 
-    /// Keeps one that is being made.
-    pub(crate) fn keep(&self, parent: Place, making: Making) {
-        self.all().insert(parent, Some(making));
-    }
-
-    /// The one for this collection; none if there is none, or if it could not be made.
+    /// The one for this collection; none if there is none yet, or if it could not be made.
     pub(crate) async fn take(&self, parent: &Place) -> Option<Place> {
-        let making = self.all().get_mut(parent)?.take()?;
-        making.await.ok()?.ok()
+        let mut making = self.all().get_mut(parent)?.take()?;
+        match timeout(PATIENCE, &mut making).await {
+            Ok(made) => made.ok()?.ok(),
+            // Its runtime may be at rest, and the network dead. It is kept for later.
+            Err(_) => {
+                let mut all = self.all();
+                let spare = all.entry(parent.clone()).or_default();
+                *spare = spare.take().or(Some(making));
+                None
+            }
+        }
     }
 
     /// All of them, for good.

@@ -9,6 +9,9 @@ use tokio::time::{Instant, sleep_until};
 /// The longest wait for our turn; beyond it the caller is told when to come again.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// What is longer is as good as never, and clocks count so far.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
 /// A bucket that holds `requests` tokens, and gets them back evenly.
 #[derive(Debug)]
 pub(crate) struct Throttle {
@@ -22,6 +25,7 @@ pub(crate) struct Throttle {
 
 impl Throttle {
     pub(crate) fn new(requests: u32, per: Duration) -> Self {
+        let per = per.min(LONGEST);
         Self { each: per / requests.max(1), whole: per, full_at: Mutex::new(Instant::now()) }
     }
 

@@ -245,6 +245,17 @@ async fn a_refusal_after_a_lost_request_leaves_it_open() {
     }
 }
 
+/// What a cache remembers is no news, and its time is that of long ago.
+#[tokio::test]
+async fn no_cache_answers_for_the_server() {
+    let server = script([response(200, "Age: 3600\r\n", "old"), read("new")]);
+    let folder = folder(&server);
+    assert_eq!(folder.get(&segment(), ByteRange::ALL).await.unwrap().time, None);
+    assert!(folder.get(&segment(), ByteRange::ALL).await.unwrap().time.is_some());
+    let asked = |head: &String| head.to_lowercase().contains("\r\ncache-control: no-cache\r\n");
+    assert!(server.requests().iter().all(asked));
+}
+
 #[tokio::test]
 async fn a_missing_root_is_no_empty_store() {
     let server = script([done(404), done(404)]);
