@@ -301,8 +301,18 @@ impl Client {
             return Ok(target.to_string());
         }
         let origin = target.origin().ascii_serialization();
-        Err(elsewhere(format!(
-            "the server sends us to {origin}, where no password is sent unasked; if that is right, use its address"
+        if target.host_str() == base.host_str() {
+            return Err(elsewhere(format!(
+                "the server sends us to {origin}, where no password is sent unasked; if that is right, use its address"
+            )));
+        }
+        // As a hotel's network answers whatever is asked, until somebody has logged in.
+        Err(not_applied(Error::new(
+            ErrorKind::Unavailable,
+            format!(
+                "the server sends us to {origin}, where no password is sent unasked; log in to the network or, if that is right, \
+                 use its address"
+            ),
         )))
     }
 }
