@@ -21,9 +21,12 @@ mod progress;
 mod replica;
 mod stores;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::prelude::*;
 
 use crate::args::Cli;
 use crate::exit::{Exit, Failure};
@@ -106,9 +109,22 @@ fn run(cli: Cli) -> exit::Result<Exit> {
 
 fn trace(verbose: u8) {
     let level = match verbose {
-        0 => return,
-        1 => tracing_subscriber::filter::LevelFilter::INFO,
-        _ => tracing_subscriber::filter::LevelFilter::DEBUG,
+        0 => return warn(),
+        1 => LevelFilter::INFO,
+        _ => LevelFilter::DEBUG,
     };
     tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).init();
+}
+
+/// Shows what nobody should miss who asked to be told nothing: warnings of an adapter about the way to its server, a line each.
+fn warn() {
+    let told = Targets::new().with_target("longshore_webdav", LevelFilter::WARN);
+    let line = || {
+        let mut line = std::io::stderr();
+        // Who cannot be told of what is wrong cannot be warned either.
+        drop(line.write_all(b"longshore: warning: "));
+        line
+    };
+    let lines = tracing_subscriber::fmt::layer().without_time().with_level(false).with_target(false).with_ansi(false);
+    tracing_subscriber::registry().with(lines.with_writer(line).with_filter(told)).init();
 }

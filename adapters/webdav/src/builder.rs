@@ -1,10 +1,11 @@
 //! All settings.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::future::Future;
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use longshore_core::{Capabilities, Result};
@@ -74,7 +75,8 @@ impl WebDavBuilder {
     /// A user and a password, for Basic (RFC 7617) or Digest (RFC 7616), as the server asks. Over TLS, and on this machine, they
     /// go out with the first request; elsewhere the server is asked first, so that one that wants Digest never sees the password.
     ///
-    /// By default those of the address, else `WEBDAV_USER` and `WEBDAV_PASSWORD`.
+    /// By default those of the address, else `WEBDAV_USER` and `WEBDAV_PASSWORD`; with a user in the address and no password, that
+    /// of the environment, unless it is of another user.
     pub fn with_password(mut self, user: impl Into<String>, password: impl Into<String>) -> Self {
         self.credentials = Some(Credentials::Password(user.into(), password.into()));
         self
@@ -153,14 +155,14 @@ impl WebDavBuilder {
         let url = Url::parse(&self.address).map_err(|_| invalid("it is malformed: write https://host/path"))?;
         let credentials = match self.credentials {
             Some(credentials) => credentials,
-            None => of_address(&url).or_else(of_environment).unwrap_or(Credentials::None),
+            None => given(&url, |name| std::env::var(name).ok()),
         };
         if matches!(&credentials, Credentials::Password(user, _) if user.contains(':')) {
             return Err(invalid("the user's name has a colon, which Basic authentication cannot carry"));
         }
         let secure = url.scheme() == "https" || is_here(&url);
         let base = Base::new(url)?;
-        if !secure && !matches!(credentials, Credentials::None) {
+        if !secure && !matches!(credentials, Credentials::None) && is_first(base.url().as_str()) {
             warn!(
                 address = %base,
                 "the password or token goes over the network without TLS, for everyone on the way to read; use webdavs://"
@@ -198,14 +200,26 @@ impl fmt::Debug for WebDavBuilder {
     }
 }
 
-fn of_address(url: &Url) -> Option<Credentials> {
-    let password = url.password().unwrap_or_default();
-    (!url.username().is_empty()).then(|| Credentials::Password(decoded(url.username()), decoded(password)))
+/// Those of the address, else of the environment; where only the user stands in the address, the password may stand there. That of
+/// another user is nobody else's.
+fn given(url: &Url, environment: impl Fn(&str) -> Option<String>) -> Credentials {
+    let theirs = environment("WEBDAV_USER").filter(|user| !user.is_empty());
+    let user = match decoded(url.username()) {
+        user if user.is_empty() => theirs.clone(),
+        user => Some(user),
+    };
+    let Some(user) = user else { return Credentials::None };
+    let password = url.password().map(decoded).or_else(|| {
+        let mine = theirs.is_none_or(|theirs| theirs == user);
+        environment("WEBDAV_PASSWORD").filter(|_| mine)
+    });
+    Credentials::Password(user, password.unwrap_or_default())
 }
 
-fn of_environment() -> Option<Credentials> {
-    let user = std::env::var("WEBDAV_USER").ok().filter(|user| !user.is_empty())?;
-    Some(Credentials::Password(user, std::env::var("WEBDAV_PASSWORD").unwrap_or_default()))
+/// Whether nobody in this process was warned of this address before. It holds no secret.
+fn is_first(address: &str) -> bool {
+    static WARNED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    WARNED.lock().unwrap_or_else(PoisonError::into_inner).insert(address.to_owned())
 }
 
 /// Whether an address is on this machine.
@@ -215,5 +229,43 @@ fn is_here(url: &Url) -> bool {
         Some(url::Host::Ipv4(address)) => IpAddr::from(address).is_loopback(),
         Some(url::Host::Ipv6(address)) => IpAddr::from(address).is_loopback(),
         None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// User and password that are sent to this address, with these in the environment.
+    fn sent(address: &str, user: &str, password: &str) -> Option<(String, String)> {
+        let environment = |name: &str| {
+            let value = if name == "WEBDAV_USER" { user } else { password };
+            (!value.is_empty()).then(|| value.to_owned())
+        };
+        match given(&address.parse().unwrap(), environment) {
+            Credentials::Password(user, password) => Some((user, password)),
+            _ => None,
+        }
+    }
+
+    fn pair(user: &str, password: &str) -> Option<(String, String)> {
+        Some((user.to_owned(), password.to_owned()))
+    }
+
+    #[test]
+    fn what_the_address_lacks_stands_in_the_environment() {
+        assert_eq!(sent("https://host/", "", ""), None);
+        assert_eq!(sent("https://host/", "", "sesame"), None, "a password of nobody");
+        assert_eq!(sent("https://host/", "me", "sesame"), pair("me", "sesame"));
+        assert_eq!(sent("https://a%40b:s%3Ame@host/", "me", "sesame"), pair("a@b", "s:me"));
+        assert_eq!(sent("https://me@host/", "", "sesame"), pair("me", "sesame"));
+        assert_eq!(sent("https://a%40b@host/", "a@b", "sesame"), pair("a@b", "sesame"));
+        assert_eq!(sent("https://me@host/", "you", "sesame"), pair("me", ""), "the password is another's");
+    }
+
+    #[test]
+    fn an_address_is_warned_of_once() {
+        assert!(is_first("http://nas/once/") && !is_first("http://nas/once/"));
+        assert!(is_first("http://nas/other/") && !is_first("http://nas/once/"));
     }
 }

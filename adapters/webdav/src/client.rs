@@ -1,5 +1,6 @@
 //! One request after another: who we are, where it is redirected to, how fast it may go.
 
+use std::error::Error as _;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -300,10 +301,26 @@ impl Client {
             return Ok(target.to_string());
         }
         let origin = target.origin().ascii_serialization();
-        Err(elsewhere(format!(
-            "the server sends us to {origin}, where no password is sent unasked; if that is right, use its address"
+        if target.host_str() == base.host_str() {
+            return Err(elsewhere(format!(
+                "the server sends us to {origin}, where no password is sent unasked; if that is right, use its address"
+            )));
+        }
+        // As a hotel's network answers whatever is asked, until somebody has logged in.
+        Err(not_applied(Error::new(
+            ErrorKind::Unavailable,
+            format!(
+                "the server sends us to {origin}, where no password is sent unasked; log in to the network or, if that is right, \
+                 use its address"
+            ),
         )))
     }
+}
+
+/// Whether this is what became of a request whose connection broke before there was an answer.
+pub(crate) fn is_lost(error: &Error) -> bool {
+    let failure = error.source().and_then(|source| source.downcast_ref::<SendFailure>());
+    failure.is_some_and(|failure| failure.kind() == FailureKind::Broken)
 }
 
 /// What the request's line shows of an address.

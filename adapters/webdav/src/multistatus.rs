@@ -3,7 +3,7 @@
 //! It is read event by event. Nothing in it can make it grow: no entity but the five of XML is known, a document type is refused,
 //! depth and length are bounded.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 use longshore_core::{Error, ErrorKind, Result, ServerTime};
 use quick_xml::NsReader;
@@ -188,13 +188,61 @@ fn status_of(line: &str) -> Option<u16> {
     line.split_ascii_whitespace().nth(1)?.parse().ok()
 }
 
+/// As RFC 4918 has it (an HTTP date), or as some servers do (RFC 3339).
 fn time_of(text: &str) -> Option<ServerTime> {
-    let since = http_date(text)?.duration_since(UNIX_EPOCH).ok()?;
-    u64::try_from(since.as_millis()).ok().map(ServerTime::from_millis)
+    http_date(text).or_else(|| iso_date(text)).map(ServerTime::from_millis)
 }
 
-fn http_date(text: &str) -> Option<SystemTime> {
-    httpdate::parse_http_date(text).ok()
+fn http_date(text: &str) -> Option<u64> {
+    let since = httpdate::parse_http_date(text).ok()?.duration_since(UNIX_EPOCH).ok()?;
+    u64::try_from(since.as_millis()).ok()
+}
+
+/// The milliseconds since the epoch of `2024-01-31T23:59:59.25+01:00` (RFC 3339, section 5.6). One that does not say its zone is none.
+fn iso_date(text: &str) -> Option<u64> {
+    let (date, rest) = text.split_at_checked(10)?;
+    let (time, zone) = rest.strip_prefix(['T', 't', ' '])?.split_at_checked(8)?;
+    let [year, month, day] = numbers(date, '-', [4, 2, 2])?;
+    let [hour, minute, second] = numbers(time, ':', [2, 2, 2])?;
+    if !(1..=12).contains(&month) || !(1..=31).contains(&day) || hour > 23 || minute > 59 || second > 60 {
+        return None;
+    }
+    let fraction = zone.strip_prefix('.').unwrap_or_default();
+    let digits = fraction.len() - fraction.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let zone = if digits > 0 { &fraction[digits..] } else { zone };
+    let seconds = days(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second - offset(zone)?;
+    // The fraction is left out: ages are told in days.
+    u64::try_from(seconds).ok()?.checked_mul(1000)
+}
+
+/// Three numbers of so many digits, and this between them.
+fn numbers(text: &str, between: char, digits: [usize; 3]) -> Option<[i64; 3]> {
+    let mut parts = text.split(between);
+    let mut next = |digits: usize| {
+        let part =
+            parts.next().filter(|part| part.len() == digits && part.bytes().all(|byte| byte.is_ascii_digit()))?;
+        part.parse().ok()
+    };
+    Some([next(digits[0])?, next(digits[1])?, next(digits[2])?])
+}
+
+/// The seconds by which a zone is ahead, as `Z` or `+01:30`.
+fn offset(zone: &str) -> Option<i64> {
+    if matches!(zone, "Z" | "z") {
+        return Some(0);
+    }
+    let (sign, rest) =
+        zone.strip_prefix('+').map(|rest| (1, rest)).or(zone.strip_prefix('-').map(|rest| (-1, rest)))?;
+    let [hours, minutes, _] = numbers(&format!("{rest}:00"), ':', [2, 2, 2])?;
+    (hours < 24 && minutes < 60).then_some(sign * (hours * 3600 + minutes * 60))
+}
+
+/// The days from the epoch to a day of the Gregorian calendar: years begin in March, so that the leap day is the last.
+fn days(year: i64, month: i64, day: i64) -> i64 {
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    year * 365 + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400) + (month * 153 + 2) / 5 + day
+        - 1
+        - 719_468
 }
 
 fn malformed() -> Error {
@@ -234,11 +282,70 @@ mod tests {
         assert!(members[2].gone && members.len() == 3);
     }
 
+    fn modified(date: &str) -> Option<u64> {
+        let xml = format!(
+            "<multistatus xmlns='DAV:'><response><href>/a</href><propstat><prop>\
+             <getlastmodified>{date}</getlastmodified></prop></propstat></response></multistatus>"
+        );
+        read(&xml)[0].modified.map(ServerTime::as_millis)
+    }
+
     #[test]
-    fn dates_that_are_no_http_dates_are_none() {
-        let xml = "<multistatus xmlns='DAV:'><response><href>/a</href><propstat><prop>\
-                   <getlastmodified>2024-01-01T00:00:00Z</getlastmodified></prop></propstat></response></multistatus>";
-        assert_eq!(read(xml)[0].modified, None);
+    fn dates_are_read_as_http_and_as_iso_has_them() {
+        for same in [
+            "Thu, 29 Feb 2024 23:59:59 GMT",
+            "2024-02-29T23:59:59Z",
+            "2024-02-29t23:59:59z",
+            "2024-02-29 23:59:59Z",
+            "2024-02-29T23:59:59.987654Z",
+            "2024-03-01T01:29:59+01:30",
+            "2024-02-29T15:59:59.1-08:00",
+        ] {
+            assert_eq!(modified(same), Some(1_709_251_199_000), "{same}");
+        }
+        assert_eq!(modified("1970-01-01T00:00:00Z"), Some(0));
+        assert_eq!(modified("2000-03-01T00:00:00Z"), Some(951_868_800_000));
+        assert_eq!(modified("2100-03-01T00:00:00Z"), Some(4_107_542_400_000));
+    }
+
+    #[test]
+    fn what_is_no_date_or_names_no_zone_is_none() {
+        for date in [
+            "",
+            "soon",
+            "2024-01-01",
+            "2024-01-01T00:00:00",
+            "2024-01-01T00:00:00.5",
+            "2024-01-01T00:00:00.Z",
+            "2024-01-01T00:00:00+0100",
+            "2024-01-01T00:00:00+24:00",
+            "2024-13-01T00:00:00Z",
+            "2024-00-10T00:00:00Z",
+            "2024-01-32T00:00:00Z",
+            "2024-01-01T24:00:00Z",
+            "+024-01-01T00:00:00Z",
+            "2024-01-01T00:00:00Z and more",
+            "1969-12-31T23:59:59Z",
+            "0000-01-01T00:00:00Z",
+            "2024-01-0☂T00:00:00Z",
+            "☂☂☂☂☂☂☂☂☂☂☂☂☂☂",
+        ] {
+            assert_eq!(modified(date), None, "{date}");
+        }
+    }
+
+    #[test]
+    fn a_namespace_without_its_colon_is_taken_for_what_is_meant() {
+        let members = read(
+            "<D:multistatus xmlns:D='DAV'><D:response><D:href>/a/</D:href><D:propstat><D:prop><D:resourcetype><D:collection/>\
+             </D:resourcetype></D:prop><D:status>HTTP/1.1 200 OK</D:status></D:propstat></D:response></D:multistatus>",
+        );
+        assert_eq!((members[0].path.as_str(), members[0].collection), ("/a", true));
+        assert!(members_of("urn:other").is_err() && members_of("DAVE:").is_err());
+    }
+
+    fn members_of(namespace: &str) -> Result<Vec<Member>> {
+        members(format!("<multistatus xmlns='{namespace}'><response/></multistatus>").as_bytes())
     }
 
     #[test]

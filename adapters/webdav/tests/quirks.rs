@@ -132,6 +132,39 @@ async fn a_lock_that_nobody_holds_is_waited_for() {
 }
 
 #[tokio::test]
+async fn a_lock_that_nobody_holds_is_waited_for_by_every_write() {
+    let server = script([done(201), done(423), done(201), response(200, "", "body"), done(423), done(201)]);
+    folder(&server).put(&segment(), "body".into()).await.unwrap();
+    assert_eq!(server.left(), 0);
+    let server = script([done(423), done(423), done(204)]);
+    folder(&server).delete(&segment()).await.unwrap();
+    assert_eq!(asked(&server), ["DELETE /dav/my%20notes/segments/one"; 3]);
+    let server = script([done(423), done(201), done(404), done(207), done(423), done(204)]);
+    folder(&server).delete(&record()).await.unwrap();
+    assert_eq!(asked(&server)[4..], ["DELETE /dav/my%20notes/log/tmp/"; 2]);
+}
+
+#[tokio::test]
+async fn a_lock_that_somebody_holds_is_told() {
+    let put = script([done(201)].into_iter().chain(vec![done(423); 20]));
+    let delete = script(vec![done(423); 6].into_iter().chain([response(200, "", "body")]));
+    let taken = script(vec![done(423); 6].into_iter().chain([response(200, "", "mine")]));
+    for (server, error) in [
+        (&put, folder(&put).put(&segment(), "body".into()).await.map(drop)),
+        (&delete, folder(&delete).delete(&segment()).await.map(drop)),
+        (&taken, folder(&taken).delete(&record()).await.map(drop)),
+    ] {
+        let error = error.unwrap_err();
+        assert_eq!((error.kind(), error.outcome()), (ErrorKind::Unavailable, Outcome::NotApplied), "{error}");
+        assert!(error.to_string().contains("somebody has locked it"), "{error}");
+        let asked = asked(server);
+        let most = asked.iter().map(|line| asked.iter().filter(|other| *other == line).count()).max();
+        assert_eq!(most, Some(6), "{asked:?}");
+        is_clear(&error);
+    }
+}
+
+#[tokio::test]
 async fn what_stays_open_is_unknown() {
     // The MOVE four times; then the look after it.
     for looks in [vec![done(404)], vec![Answer::Close(Vec::new()); 4]] {
@@ -352,6 +385,8 @@ async fn listings_come_in_every_form() {
     assert_eq!(names(listing(&["/dav/my notes/log/", "/dav/my notes/log/%31"])).await.unwrap(), ["1"]);
     let temporary = format!("{base}tmp.{:032x}/", 7);
     assert_eq!(names(listing(&[base, &temporary, &format!("{base}.DS_Store")])).await.unwrap(), [""; 0]);
+    let without_colon = "<d:multistatus xmlns:d=\"DAV\"><d:response><d:href>/dav/my%20notes/log/1</d:href></d:response></d:multistatus>";
+    assert_eq!(names(response(207, "", without_colon)).await.unwrap(), ["1"]);
     for broken in ["<d:multistatus xmlns:d=\"DAV:\"><d:response>", "", "<html></html>"] {
         let error = names(response(207, "", broken)).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unavailable, "{broken}");
@@ -359,6 +394,75 @@ async fn listings_come_in_every_form() {
     }
     let cut = Answer::Close(raw(207, "Content-Length: 900\r\n", "<d:multistatus xmlns:d=\"DAV:\">"));
     assert_eq!(names(cut).await.unwrap_err().kind(), ErrorKind::Unavailable);
+}
+
+/// Some servers show 750 names of a folder at the most, and some hide names that they keep for themselves. What is not listed is there all
+/// the same: it is found by its name, it is refused to who would create it, and it can be deleted.
+#[tokio::test]
+async fn what_a_listing_leaves_out_is_there() {
+    let base = "/dav/my%20notes/log/";
+    let numbered = |number: u64| format!("{base}{number:016}/");
+    let all: Vec<String> = (1..=750).map(numbered).collect();
+    let cut: Vec<&str> = all.iter().map(String::as_str).collect();
+    let hidden: Vec<&str> = cut.iter().copied().filter(|href| !href.ends_with("7/")).collect();
+    for (listed, beyond) in [(&cut, 751), (&hidden, 7)] {
+        let log = Folder::new("log").unwrap();
+        let server = script([listing(listed), listing(listed), read("another's")]);
+        let storage = folder(&server);
+        let names = storage.list(&log, None).await.unwrap().value.names;
+        assert_eq!(names.len(), listed.len());
+        assert!(names.is_sorted() && names[0] == format!("{:016}", 1));
+        let last = names.last().unwrap();
+        assert_eq!(storage.list(&log, Some(last)).await.unwrap().value.names, [""; 0]);
+        let key = ObjectKey::new(format!("log/{beyond:016}/data")).unwrap();
+        let object = storage.get(&key, ByteRange::ALL).await.unwrap().value.unwrap();
+        assert_eq!(object.read(100).await.unwrap(), "another's");
+        // The server may say to the loser that it is done.
+        for status in [201, 412] {
+            let server = script([listing(listed), done(201), done(201), done(status), read("another's"), done(204)]);
+            let storage = folder(&server);
+            storage.list(&log, None).await.unwrap();
+            assert_eq!(storage.create(&key, "mine".into()).await.unwrap().value, Created::Exists);
+        }
+        let server = script([listing(listed), done(201), done(404), done(204)]);
+        let storage = folder(&server);
+        storage.list(&log, None).await.unwrap();
+        storage.delete(&key).await.unwrap();
+        assert_eq!(asked(&server)[1], format!("MOVE {}", numbered(beyond)));
+    }
+}
+
+/// Where the name is taken, a server may put the collection into the one that is there, as `mv` does, and say that it is done.
+#[tokio::test]
+async fn a_move_that_nests_inside_the_target_publishes_nothing() {
+    assert_eq!(created([done(201), read("another's"), done(404)]).await.unwrap(), Created::Exists);
+    // The first try was lost, and came after another's.
+    let late = [Answer::Close(Vec::new()), done(404), read("another's")];
+    assert_eq!(created(late).await.unwrap(), Created::Exists);
+    // What was nested is no object, and is not in the way of the one that it lies beside.
+    let within = "/dav/my%20notes/log/0000000000000001/";
+    let nested = format!("{within}tmp.{:032x}/", 7);
+    let server = script([listing(&[within, &format!("{within}data"), &nested]), done(201), done(404), done(204)]);
+    let storage = folder(&server);
+    let listed = storage.list(&Folder::new("log/0000000000000001").unwrap(), None).await.unwrap();
+    assert_eq!(listed.value.names, ["data"]);
+    // It goes with the object.
+    storage.delete(&record()).await.unwrap();
+    assert!(asked(&server)[1].starts_with("MOVE /dav/my%20notes/log/0000000000000001/"));
+}
+
+/// A listing without end would fill the memory.
+#[tokio::test]
+async fn a_listing_is_read_up_to_a_limit() {
+    let endless = Answer::Flood(raw(207, "", "<d:multistatus xmlns:d=\"DAV:\">"));
+    let announced = Answer::Close(raw(207, "Content-Length: 999999999999\r\n", "<d:multistatus xmlns:d=\"DAV:\"/>"));
+    for (answer, said) in [(endless, "longer than any that is awaited"), (announced, "")] {
+        let server = script([answer]);
+        let error = folder(&server).list(&Folder::new("log").unwrap(), None).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable);
+        assert!(error.to_string().contains(said), "{error}");
+        is_clear(&error);
+    }
 }
 
 /// Seen of sabre (404) and of WsgiDAV (500): they look at each member after they have read the names.
@@ -502,7 +606,14 @@ async fn nothing_is_sent_to_another_host() {
         let moved = response(status, &format!("Location: http://localhost:{}/dav/\r\n", other.address().port()), "");
         let server = script([moved]);
         let error = folder(&server).get(&record(), ByteRange::ALL).await.unwrap_err();
+        assert_eq!((error.kind(), error.outcome()), (ErrorKind::Unavailable, Outcome::NotApplied), "{error}");
+        assert!(error.to_string().contains("log in to the network or, if that is right, use its address"), "{error}");
+        is_clear(&error);
+        // Another server on the same host is no hotel's network, but an address that was mistyped.
+        let moved = response(status, &format!("Location: http://{}/dav/\r\n", other.address()), "");
+        let error = folder(&script([moved])).get(&record(), ByteRange::ALL).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
+        assert!(error.to_string().contains("unasked; if that is right, use its address"), "{error}");
         is_clear(&error);
     }
     assert!(other.requests().is_empty());
@@ -542,27 +653,64 @@ async fn what_is_missing_is_deleted_whatever_the_server_says() {
     assert_eq!(folder(&server).delete(&record()).await.unwrap_err().kind(), ErrorKind::Unavailable);
 }
 
+/// The listing of a folder with one temporary in it, a day and a minute after the epoch by the server's clock.
+fn with_temporary(slash: &str, kind: &str, modified: &str) -> Answer {
+    response(
+        207,
+        "Date: Fri, 02 Jan 1970 00:01:00 GMT\r\n",
+        &format!(
+            "<d:multistatus xmlns:d=\"DAV:\"><d:response><d:href>/dav/my%20notes/log/tmp.{:032x}{slash}</d:href><d:propstat><d:prop>\
+             <d:resourcetype>{kind}</d:resourcetype><d:getlastmodified>{modified}</d:getlastmodified></d:prop>\
+             <d:status>HTTP/1.1 200 OK</d:status></d:propstat></d:response></d:multistatus>",
+            7
+        ),
+    )
+}
+
+const COLLECTION: &str = "<d:collection/>";
+
+/// What a listing asks for that meets this.
+async fn swept(answers: impl IntoIterator<Item = Answer>) -> Vec<String> {
+    let server = script(answers);
+    folder(&server).list(&Folder::new("log").unwrap(), None).await.unwrap();
+    asked(&server)[1..].to_vec()
+}
+
 #[tokio::test]
 async fn a_leftover_is_taken_away_first_and_only_when_it_is_old() {
-    let temporary = |modified: &str| {
-        response(
-            207,
-            "Date: Fri, 02 Jan 1970 00:02:00 GMT\r\n",
-            &format!(
-                "<d:multistatus xmlns:d=\"DAV:\"><d:response><d:href>/dav/my%20notes/log/tmp.{:032x}/</d:href><d:propstat><d:prop>\
-                 <d:resourcetype><d:collection/></d:resourcetype><d:getlastmodified>{modified}</d:getlastmodified></d:prop>\
-                 <d:status>HTTP/1.1 200 OK</d:status></d:propstat></d:response></d:multistatus>",
-                7
-            ),
-        )
-    };
-    let log = Folder::new("log").unwrap();
-    let young = script([temporary("Thu, 01 Jan 1970 00:01:00 GMT")]);
-    folder(&young).list(&log, None).await.unwrap();
-    assert_eq!(young.requests().len(), 1);
-    for unknown in ["2024-01-01T00:00:00Z", "soon", ""] {
-        let server = script([temporary(unknown)]);
-        folder(&server).list(&log, None).await.unwrap();
-        assert_eq!(server.requests().len(), 1);
+    // Its writer may still be about to move it: a collection is met whole or not at all.
+    for old in ["Thu, 01 Jan 1970 00:00:59 GMT", "1970-01-01T00:00:59Z"] {
+        let answers = [with_temporary("/", COLLECTION, old), done(201), done(404), done(204)];
+        let [taken, looked, removed] = <[String; 3]>::try_from(swept(answers).await).unwrap();
+        assert_eq!(taken, "MOVE /dav/my%20notes/log/tmp/");
+        assert_eq!(looked, "HEAD /dav/my%20notes/log/tmp/data");
+        assert_eq!(removed, "DELETE /dav/my%20notes/log/tmp/");
+        let answers = [with_temporary("", "", old), done(204)];
+        assert_eq!(swept(answers).await, ["DELETE /dav/my%20notes/log/tmp"]);
+    }
+    for young in ["Thu, 01 Jan 1970 00:01:00 GMT", "1970-01-01T00:01:00Z", "1970-01-01T01:00:59+00:00"] {
+        assert_eq!(swept([with_temporary("/", COLLECTION, young)]).await, [""; 0], "{young}");
+    }
+    for unknown in ["1970-01-01", "soon", ""] {
+        assert_eq!(swept([with_temporary("/", COLLECTION, unknown)]).await, [""; 0], "{unknown}");
+    }
+}
+
+/// Who took it away has another name for it: what is removed is that, and not what is new under the old name.
+#[tokio::test]
+async fn a_leftover_is_removed_where_it_was_taken_to() {
+    let old = with_temporary("/", COLLECTION, "Thu, 01 Jan 1970 00:00:59 GMT");
+    let server = script([old.clone(), done(201), done(404), done(204)]);
+    folder(&server).list(&Folder::new("log").unwrap(), None).await.unwrap();
+    let requests = server.requests();
+    let away =
+        requests[1].lines().find_map(|line| line.split_once("/log/tmp.").filter(|_| line.starts_with("destination")));
+    let away = away.unwrap().1.trim();
+    assert!(requests[3].starts_with(&format!("DELETE /dav/my%20notes/log/tmp.{away}")), "{requests:?}");
+    assert!(!away.starts_with(&format!("{:032x}", 7)));
+    // What cannot be taken away stays, and the listing is as good.
+    for answers in [vec![done(423); 12], vec![done(403), done(404)], vec![done(500), done(404)]] {
+        let asked = swept([old.clone()].into_iter().chain(answers)).await;
+        assert!(!asked.iter().any(|line| line.starts_with("DELETE")), "{asked:?}");
     }
 }

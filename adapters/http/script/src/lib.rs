@@ -43,9 +43,11 @@ pub fn response(status: u16, headers: &str, body: &str) -> Answer {
     Answer::Keep(raw(status, &format!("{headers}Content-Length: {}\r\n", body.len()), body))
 }
 
-/// A response whose length is another's to say.
+/// A response whose length is another's to say. It is of one minute after the epoch, unless its headers have another `Date`.
 pub fn raw(status: u16, headers: &str, body: &str) -> Vec<u8> {
-    format!("HTTP/1.1 {status} Planned\r\nDate: Thu, 01 Jan 1970 00:01:00 GMT\r\n{headers}\r\n{body}").into_bytes()
+    let dated = headers.lines().any(|line| line.to_ascii_lowercase().starts_with("date:"));
+    let date = if dated { "" } else { "Date: Thu, 01 Jan 1970 00:01:00 GMT\r\n" };
+    format!("HTTP/1.1 {status} Planned\r\n{date}{headers}\r\n{body}").into_bytes()
 }
 
 /// The server. What no answer is left for is refused with 418.
