@@ -63,10 +63,17 @@ fn network(kind: &str) -> Option<&str> {
         "fuse" => "FUSE",
         "afs" => "AFS",
         "9p" => "9P",
+        "beegfs" => "BeeGFS",
         "ceph" => "Ceph",
         "coda" => "Coda",
         "davfs" => "WebDAV",
+        "gfs2" => "GFS2",
+        "gpfs" => "GPFS",
         "lustre" => "Lustre",
+        "ocfs2" => "OCFS2",
+        // A folder of the machine that this one is a guest of.
+        "vboxsf" => "VirtualBox",
+        "virtiofs" => "virtiofs",
         _ => kind.strip_prefix("fuse.")?,
     })
 }
@@ -129,6 +136,17 @@ not a mount at all
             ("/", None),
         ] {
             assert_eq!(network(kind(path)), name, "{path}");
+        }
+    }
+
+    /// Several machines, or a guest and its host, see the same folder.
+    #[test]
+    fn mounts_that_machines_share_are_network_mounts() {
+        for kind in ["virtiofs", "vboxsf", "gfs2", "ocfs2", "beegfs", "gpfs", "9p", "ceph", "lustre"] {
+            assert!(network(kind).is_some(), "{kind}");
+        }
+        for kind in ["ext4", "xfs", "btrfs", "tmpfs", "overlay", "fuseblk", "zfs"] {
+            assert_eq!(network(kind), None, "{kind}");
         }
     }
 

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use longshore_core::{ErrorKind, Folder, Result, Storage};
+use tokio::time::{Instant, timeout_at};
 
 use self::patient::Patient;
 use crate::litter;
@@ -123,7 +124,7 @@ pub async fn examine(open: &Open) -> Vec<Finding> {
     } else {
         findings.push(other_method(&patient, &usual));
     }
-    findings.extend(tidy(&patient).await);
+    findings.extend(tidy(&patient, asked.is_err()).await);
     let claims = claims::all(&patient.capabilities());
     if checks::is_bad(&findings) {
         // What the adapter says well of a store that does otherwise, or does nothing, means nothing.
@@ -195,14 +196,22 @@ fn unanswered() -> Finding {
     Finding::new("reachable", Health::Unknown, text)
 }
 
-/// What the checks wrote goes; what stays is said.
-async fn tidy(patient: &Patient) -> Option<Finding> {
-    let why = match tokio::time::timeout(TIDYING, patient.clean()).await {
-        Ok(Ok(())) => return None,
+/// What the checks wrote goes; what stays is said. Where the time was up, calls were given up that may still land: what does within
+/// the time for tidying goes too, and what may after it is said.
+async fn tidy(patient: &Patient, cut_off: bool) -> Option<Finding> {
+    let end = Instant::now() + TIDYING;
+    let place = patient.place();
+    let warning = |text| Some(Finding::new("cleaning up", Health::Warning, text));
+    let why = match timeout_at(end, patient.clean()).await {
+        Ok(Ok(())) if !cut_off => return None,
+        Ok(Ok(())) => match timeout_at(end, patient.sweep()).await {
+            Ok(Err(failure)) => failure.to_string(),
+            _ => {
+                return warning(format!("calls were given up and may still land: look later whether {place} is there"));
+            }
+        },
         Ok(Err(failure)) => failure.to_string(),
         Err(_) => "no answer in time".to_owned(),
     };
-    let place = patient.place();
-    let text = format!("what this check wrote under {place} could not be removed ({why}): remove it by hand");
-    Some(Finding::new("cleaning up", Health::Warning, text))
+    warning(format!("what this check wrote under {place} could not be removed ({why}): remove it by hand"))
 }

@@ -260,7 +260,8 @@ impl Harness {
     }
 
     /// How a store of a [`server`](Self::server) is removed, with all its domains: called after each case for every store that the
-    /// case opened, whether anything was initialised in it or not. Without it nothing is removed.
+    /// case opened, whether anything was initialised in it or not. Without it nothing is removed, and
+    /// a run says at its end how many stores stay.
     ///
     /// What a storage holds the suite removes itself.
     ///

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use crate::case::{Group, Size};
-use crate::suite::CaseReport;
+use crate::suite::{CaseReport, what_stays};
 use crate::verdict::{Verdict, breaks};
 
 /// How many cases of a group passed, failed, warned and were ignored.
@@ -43,7 +43,7 @@ pub fn tallies(reports: &[CaseReport]) -> BTreeMap<Group, Tally> {
     tallies
 }
 
-/// A table in Markdown to paste into a README: a line per group, then what failed, warned and was ignored.
+/// A table in Markdown to paste into a README: a line per group, then what failed, warned and was ignored, and at the end how many stores stay.
 ///
 /// ```
 /// assert!(longshore_conformance::report::table("memory", &[]).starts_with("| memory | passed |"));
@@ -56,6 +56,9 @@ pub fn table(name: &str, reports: &[CaseReport]) -> String {
         line(&mut text, format_args!("| {group} | {passed} | {failed} | {warned} | {ignored} |"));
     }
     details(&mut text, reports);
+    if let Some(what) = what_stays(reports) {
+        line(&mut text, format_args!("\n{what}"));
+    }
     text
 }
 
@@ -110,6 +113,7 @@ pub fn json(
         // A number of 64 bits is not safe in every reader of JSON.
         "seed": seed.to_string(),
         "failed": failed,
+        "stores_left": reports.iter().map(|report| report.left).sum::<usize>(),
         "cases": reports.iter().map(|report| case_json(report, &replay)).collect::<Vec<_>>(),
     })
 }
@@ -156,6 +160,9 @@ pub fn junit(name: &str, reports: &[CaseReport], replay: impl Fn(&CaseReport) ->
     );
     for report in reports {
         junit_case(&mut text, report, &replay);
+    }
+    if let Some(what) = what_stays(reports) {
+        line(&mut text, format_args!("  <system-out>{}</system-out>", xml(&what)));
     }
     text.push_str("</testsuite>\n");
     text
@@ -214,7 +221,8 @@ mod tests {
 
     fn reports() -> Vec<CaseReport> {
         let case = Case::new("storage::x::y", Group::Storage, Rule::Storage(3), |_| Box::pin(async { Ok(()) }));
-        let report = |verdict| CaseReport { case: case.clone(), verdict, took: Duration::from_millis(5), seed: 1 };
+        let report =
+            |verdict| CaseReport { case: case.clone(), verdict, took: Duration::from_millis(5), seed: 1, left: 0 };
         vec![
             report(Verdict::Passed),
             report(Verdict::Failed { rule: Some(Rule::Storage(3)), seen: "<two>\u{1b}[2J\nwon".into() }),
@@ -268,6 +276,20 @@ mod tests {
     }
 
     #[test]
+    fn what_stays_is_said_at_the_end() {
+        let mut reports = reports();
+        let quiet = [table("x", &reports), junit("x", &reports, again)];
+        assert!(quiet.iter().all(|text| !text.contains("removing")), "{quiet:?}");
+        (reports[0].left, reports[1].left) = (2, 3);
+        let said = "5 stores were opened and stay: the harness does not say how one is removed (`Harness::removing`)";
+        assert_eq!(table("x", &reports).lines().last(), Some(said));
+        let xml = junit("x", &reports, again);
+        assert!(xml.ends_with(&format!("  <system-out>{said}</system-out>\n</testsuite>\n")), "{xml}");
+        well_formed(&xml).unwrap();
+        assert_eq!(json("x", Size::Ci, 7, &reports, again)["stores_left"], 5);
+    }
+
+    #[test]
     fn what_failed_stands_before_what_was_ignored() {
         let mut reports = reports();
         reports.reverse();
@@ -293,7 +315,7 @@ mod tests {
             Verdict::Ignored(seen.clone()),
             Verdict::Passed,
         ];
-        let report = |verdict| CaseReport { case: case.clone(), verdict, took: Duration::ZERO, seed: 1 };
+        let report = |verdict| CaseReport { case: case.clone(), verdict, took: Duration::ZERO, seed: 1, left: 0 };
         let xml = junit(&seen, &verdicts.map(report), |_| seen.clone());
         let tags = well_formed(&xml).unwrap();
         assert_eq!(

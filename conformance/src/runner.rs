@@ -9,8 +9,9 @@ mod weigh;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::sync::atomic::AtomicUsize;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use longshore_core::{Capabilities, Folder};
@@ -20,7 +21,7 @@ use crate::aside;
 use crate::case::{Case, Size};
 use crate::clock::VirtualClock;
 use crate::context::Context;
-use crate::harness::{Harness, Scratch};
+use crate::harness::{Harness, Scratch, Subject};
 use crate::health::Health;
 use crate::pace::Pace;
 use crate::release::Releases;
@@ -47,6 +48,8 @@ pub(crate) struct Run {
     pub(crate) alone: Arc<RwLock<()>>,
     /// What is known of the store.
     pub(crate) health: Arc<Health>,
+    /// How many stores each case left, by its place in the list of all: of a harness that does not say how one is removed.
+    pub(crate) left: Arc<Mutex<BTreeMap<usize, usize>>>,
     /// How long cleaning up after a case may take.
     pub(crate) grace: Duration,
     /// How long a store of the usual pace has to answer when it is asked whether it still does.
@@ -82,9 +85,29 @@ impl Run {
         let answers = || aside::answers(&self.context_for_asking(at), self.patience());
         self.health.admit(answers)?;
         let deadline = self.pace.stretch(self.size.pick(case.deadline, case.deadline, case.deadline * 10));
-        self.ends(case, deadline, self.context(at)).map_err(|failure| {
-            if failure.is_silence() { self.health.judge(case.name, failure, answers) } else { failure }
-        })
+        let context = self.context(at);
+        let opened = Arc::clone(&context.opened);
+        let ended = self.ends(case, deadline, context);
+        if self.leaves_stores() {
+            let stores = opened.lock().unwrap_or_else(PoisonError::into_inner).len();
+            self.left.lock().unwrap_or_else(PoisonError::into_inner).insert(at, stores);
+        }
+        ended.map_err(
+            |failure| {
+                if failure.is_silence() { self.health.judge(case.name, failure, answers) } else { failure }
+            },
+        )
+    }
+
+    /// Those of this process end with it.
+    fn leaves_stores(&self) -> bool {
+        let harness = &self.harness;
+        matches!(harness.subject, Subject::Server(_)) && harness.removing.is_none() && harness.other_process
+    }
+
+    /// How many stores the case that has this place left.
+    pub(crate) fn left_by(&self, at: usize) -> usize {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner).get(&at).copied().unwrap_or(0)
     }
 
     /// How long this store has to answer: as the deadlines of cases, longer where it is slow.

@@ -59,6 +59,8 @@ pub struct CaseReport {
     pub took: Duration,
     /// The seed of the run.
     pub seed: u64,
+    /// How many stores of a server it left: where the harness does not say how one is removed, and they outlive the process.
+    pub left: usize,
 }
 
 impl Suite {
@@ -134,8 +136,9 @@ impl Suite {
         let claims = aside::claims(&harness, folder.clone(), self.opening);
         let pace = Pace::new(harness.rate, Arc::new(TokioRuntime));
         let (alone, health) = Default::default();
-        let (grace, patience) = (GRACE, PATIENCE);
-        let run = Run { harness, scratch: folder, root, size, seed, claims, pace, alone, health, grace, patience };
+        let (left, grace, patience) = (Arc::default(), GRACE, PATIENCE);
+        let run =
+            Run { harness, scratch: folder, root, size, seed, claims, pace, alone, health, left, grace, patience };
         self.scratch = Some(scratch);
         Ok(run)
     }
@@ -191,7 +194,7 @@ fn run_those(run: &Run, left: &Mutex<impl Iterator<Item = Placed<Case>>>, tell: 
 pub(crate) fn report(run: &Run, case: Case, at: usize) -> CaseReport {
     let start = std::time::Instant::now();
     let verdict = run.case(&case, at);
-    CaseReport { case, verdict, took: start.elapsed(), seed: run.seed }
+    CaseReport { case, verdict, took: start.elapsed(), seed: run.seed, left: run.left_by(at) }
 }
 
 /// The groups of which every case was ignored, and how many those were.
@@ -226,6 +229,21 @@ pub fn why_unshown(reports: &[CaseReport], group: Group) -> String {
     let all = cases::all().iter().filter(|case| case.group == group).count();
     let run = reports.iter().filter(|report| report.case.group == group).count();
     because(group, all, run)
+}
+
+/// How many stores all these cases left, in words: one line, without its end. None if they left none.
+///
+/// ```
+/// assert_eq!(longshore_conformance::suite::what_stays(&[]), None);
+/// ```
+pub fn what_stays(reports: &[CaseReport]) -> Option<String> {
+    let stores: usize = reports.iter().map(|report| report.left).sum();
+    let opened = match stores {
+        0 => return None,
+        1 => "1 store was opened and stays".to_owned(),
+        _ => format!("{stores} stores were opened and stay"),
+    };
+    Some(format!("{opened}: the harness does not say how one is removed (`Harness::removing`)"))
 }
 
 fn because(group: Group, all: usize, run: usize) -> String {

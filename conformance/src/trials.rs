@@ -8,7 +8,7 @@ use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use crate::case::{Case, Group, Size};
 use crate::harness::Harness;
 use crate::runner::Run;
-use crate::suite::{CaseReport, Suite, at_once, ignored_groups, report, unshown, why_unshown};
+use crate::suite::{CaseReport, Suite, at_once, ignored_groups, report, unshown, what_stays, why_unshown};
 use crate::verdict::{Verdict, breaks};
 
 /// Runs the suite as a test program does: `cargo test --test conformance`, with the usual filters.
@@ -46,6 +46,9 @@ fn try_run(harness: Harness) -> Result<ExitCode, String> {
     let reports = reports.lock().unwrap_or_else(PoisonError::into_inner);
     for (group, _) in ignored_groups(&reports) {
         println!("{}", why_unshown(&reports, group));
+    }
+    if let Some(what) = what_stays(&reports) {
+        println!("{what}");
     }
     let missing = required.missing(&reports, arguments.list, conclusion.num_filtered_out > 0);
     for why in &missing {

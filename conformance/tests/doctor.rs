@@ -183,6 +183,74 @@ async fn a_storage_that_never_answers_is_given_up() {
     assert!(findings.iter().any(|finding| finding.topic == "cleaning up"), "{findings:#?}");
 }
 
+/// A storage whose second client to create gets no answer: what it sent lands so long after.
+#[derive(Clone, Debug)]
+struct Lands {
+    right: MemoryStorage,
+    after: Duration,
+    landed: Arc<AtomicBool>,
+}
+
+#[async_trait]
+impl Storage for Lands {
+    fn capabilities(&self) -> Capabilities {
+        self.right.capabilities()
+    }
+
+    async fn create(&self, key: &ObjectKey, bytes: Bytes) -> Result<Reply<Created>> {
+        if key.as_str().contains("records/writable") {
+            return self.right.create(key, bytes).await;
+        }
+        let (this, key) = (self.clone(), key.clone());
+        tokio::spawn(async move {
+            sleep(this.after).await;
+            this.right.create(&key, bytes).await.unwrap();
+            this.landed.store(true, Ordering::SeqCst);
+        });
+        std::future::pending().await
+    }
+
+    async fn put(&self, key: &ObjectKey, payload: Payload) -> Result<Reply<()>> {
+        self.right.put(key, payload).await
+    }
+
+    async fn get(&self, key: &ObjectKey, range: ByteRange) -> Result<Reply<Option<Object>>> {
+        self.right.get(key, range).await
+    }
+
+    async fn list(&self, folder: &Folder, after: Option<&str>) -> Result<Reply<Listing>> {
+        self.right.list(folder, after).await
+    }
+
+    async fn delete(&self, key: &ObjectKey) -> Result<Reply<()>> {
+        self.right.delete(key).await
+    }
+}
+
+/// Calls that were given up land: within the time for tidying, or when nobody looks any more.
+#[tokio::test(start_paused = true)]
+async fn what_lands_after_the_time_is_up_goes_or_is_told() {
+    for (after, goes) in [(5500, true), (6500, true), (60_000, false)] {
+        let (right, landed) = (MemoryStorage::new(), Arc::<AtomicBool>::default());
+        let lands = Lands { right: right.clone(), after: Duration::from_millis(after), landed: landed.clone() };
+        let begun = Instant::now();
+        let findings = examine(&move || -> Opened {
+            let storage = lands.clone();
+            Box::pin(async move { Ok(Arc::new(storage) as Arc<dyn Storage>) })
+        })
+        .await;
+        assert!(begun.elapsed() < Duration::from_millis(9500), "{:?}", begun.elapsed());
+        assert_eq!(landed.load(Ordering::SeqCst), goes, "{after} ms");
+        let told = findings.iter().find(|finding| finding.topic == "cleaning up").unwrap();
+        assert_eq!(told.health, Health::Warning);
+        assert!(right.objects().is_empty(), "{after} ms: {:?}", right.objects().keys());
+        sleep(Duration::from_millis(after)).await;
+        let left = right.objects().keys().next().map(|key| key.parts().next().unwrap().to_owned());
+        assert_eq!(left.is_none(), goes, "{after} ms");
+        assert!(left.is_none_or(|place| told.text.contains(&place)), "{told}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_upload_that_does_not_end_is_a_warning() {
     // The marks of the listing are put too.

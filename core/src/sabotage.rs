@@ -121,6 +121,11 @@ mistakes! {
     /// Under a taken name lies our own record: it is not read back.
     ExistsIsOurs = "exists-is-ours",
 
+    /// A client that pushed without a poll, and was overtaken, ends its sync there: it has seen that the store is reachable.
+    AheadEndsOvertaken = "ahead-ends-overtaken",
+    /// A push without a poll is given up although it may have arrived.
+    AheadAbandonsOnDoubt = "ahead-abandons-on-doubt",
+
     // Calls that fail.
     /// A write that got no answer counts as done.
     DoubtIsDone = "doubt-is-done",

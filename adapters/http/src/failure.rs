@@ -54,11 +54,11 @@ impl SendFailure {
     }
 
     /// The error of this failure: `Unavailable`, or `Invalid` for a request that could not be built; its outcome is `Unknown`
-    /// if the request can have been seen.
+    /// if the request can have been seen. Its source is this failure.
     pub fn to_error(&self) -> Error {
         let kind = if self.kind == FailureKind::Malformed { ErrorKind::Invalid } else { ErrorKind::Unavailable };
         let outcome = if self.is_sent() { Outcome::Unknown } else { Outcome::NotApplied };
-        Error::new(kind, self.to_string()).with_outcome(outcome)
+        Error::new(kind, self.to_string()).with_outcome(outcome).with_source(self.clone())
     }
 }
 

@@ -1,5 +1,6 @@
 //! One request after another: who we are, where it is redirected to, how fast it may go.
 
+use std::error::Error as _;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -314,6 +315,12 @@ impl Client {
             ),
         )))
     }
+}
+
+/// Whether this is what became of a request whose connection broke before there was an answer.
+pub(crate) fn is_lost(error: &Error) -> bool {
+    let failure = error.source().and_then(|source| source.downcast_ref::<SendFailure>());
+    failure.is_some_and(|failure| failure.kind() == FailureKind::Broken)
 }
 
 /// What the request's line shows of an address.

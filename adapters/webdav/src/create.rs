@@ -275,7 +275,7 @@ fn is_final(error: &Error) -> bool {
 }
 
 /// Whether no answer came at all, from a server that may well be there.
-pub(crate) fn is_broken(error: &Error) -> bool {
+fn is_broken(error: &Error) -> bool {
     error.kind() == ErrorKind::Unavailable && error.outcome() == Outcome::Unknown && !error.throttled()
 }
 

@@ -8,8 +8,7 @@ use bytes::BytesMut;
 use futures::TryStreamExt as _;
 use longshore_core::{Error, ErrorKind, ObjectKey, Outcome, Payload, Reply, Result};
 
-use crate::client::{Ask, BROKEN};
-use crate::create::is_broken;
+use crate::client::{Ask, BROKEN, is_lost};
 use crate::place::Place;
 use crate::storage::{Inner, Litter};
 use crate::upload::{Streamed, Upload};
@@ -41,7 +40,7 @@ impl Inner {
             let Some(upload) = next.take() else { break };
             next = upload.again();
             sent = self.send_up(&temporary, upload).await;
-            if !sent.as_ref().is_err_and(is_broken) || next.is_none() {
+            if !sent.as_ref().is_err_and(is_lost) || next.is_none() {
                 break;
             }
             // Sent again to the same name, it could meet its own first try, cut and late.

@@ -206,7 +206,7 @@ mod tests {
     /// A report of a case of this group: the first, the second, and so on.
     fn report(group: Group, at: usize, verdict: Verdict) -> CaseReport {
         let case = Suite::cases().into_iter().filter(|case| case.group() == group).nth(at).unwrap();
-        CaseReport { case, verdict, took: Duration::ZERO, seed: 7 }
+        CaseReport { case, verdict, took: Duration::ZERO, seed: 7, left: 0 }
     }
 
     fn failed(seen: &str) -> Verdict {

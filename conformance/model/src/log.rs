@@ -72,6 +72,10 @@ rules! {
     same_bytes,
     /// And to the same number (else: to the next).
     same_number,
+    /// What goes ahead without a poll is no second attempt beside an open one.
+    open_attempt_first,
+    /// And is given up only if it was surely not written.
+    given_up_only_if_not_written,
     /// A commit drops exactly the rows of the attempt.
     rows_of_the_attempt,
     /// An entry is mine only if its hash is journalled (else: by client and attempt).

@@ -36,6 +36,10 @@ const COVERED: &[(&str, &str)] = &[
         "an entry that counts lies above the floor, and such an entry names the hash of the one before",
     ),
     (
+        "open_attempt_first",
+        "a sync that ends in doubt ends its session, and the next one settles the attempt before it makes another",
+    ),
+    (
         "doubtful_rows_become_conflicts",
         "the snapshot shows the row's document either equal to it, and it is dropped, or changed since, and that is a conflict",
     ),
@@ -119,6 +123,8 @@ fn committing() -> Vec<Removal> {
         (&["exists_may_be_mine"], doubt, "I4"),
         (&["same_bytes"], doubt, "I4"),
         (&["same_number"], race, "I6"),
+        (&["open_attempt_first"], two(Budget { edits: 2, lost: 1, late: 1, crashes: 1, ..NONE }), "I3"),
+        (&["given_up_only_if_not_written"], shared(one(Budget { edits: 3, lost: 1, ..NONE })), "I4"),
         (&["rows_of_the_attempt"], one(Budget { edits: 2, ..NONE }), "I4"),
         (&["one_transaction"], one(Budget { edits: 1, crashes: 1, ..NONE }), "I3"),
         (&["hash_identity"], copy, "I2"),

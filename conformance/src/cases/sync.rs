@@ -14,6 +14,7 @@ mod interrupted;
 mod locking;
 mod meanwhile;
 mod objects;
+mod open_clients;
 mod pairs;
 mod replaced;
 mod unseen;
@@ -44,6 +45,7 @@ pub(super) fn cases() -> Vec<Case> {
         domains::CASES,
         locking::CASES,
         meanwhile::CASES,
+        open_clients::CASES,
         unseen::CASES,
     ]
     .concat()

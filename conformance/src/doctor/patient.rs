@@ -1,14 +1,19 @@
 //! The store under examination: clients of a place of its own, and what was written there.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use futures::future::join_all;
 use longshore_core::{Capabilities, Folder, ObjectKey, Result, Storage};
+use tokio::time::sleep;
 
 use super::Open;
 use crate::litter;
 use crate::place::Prefixed;
 use crate::verdict::Failure;
+
+/// Between two looks for what landed late.
+const BETWEEN: Duration = Duration::from_millis(250);
 
 /// The folder in the place where another method is tried.
 const AGAIN: &str = "again";
@@ -93,6 +98,16 @@ impl Patient {
         match removed.into_iter().find_map(Result::err) {
             Some(error) => Err(Failure::new(error.message())),
             None => Ok(()),
+        }
+    }
+
+    /// Removes what lands from now on, for ever: calls that were given up may still be on their way.
+    pub(super) async fn sweep(&self) -> Result<(), Failure> {
+        loop {
+            sleep(BETWEEN).await;
+            for key in litter::objects(&*self.first, &self.place).await? {
+                self.first.delete(&key).await?;
+            }
         }
     }
 }

@@ -27,10 +27,13 @@ pub(crate) fn named(mistake: Mistake) -> &'static [&'static str] {
             "interruption::server::a_long_history_of_faults",
             "interruption::server::a_future_is_dropped",
             "interruption::storage::a_future_is_dropped",
+            "interruption::server::a_future_of_an_open_client_is_dropped",
+            "interruption::storage::a_future_of_an_open_client_is_dropped",
         ],
         Mistake::NextNumberOnDoubt => &[
             "sync::unseen::a_lost_reply_is_asked_for",
             "interruption::storage::two_faults_in_one_push_and_pull",
+            "interruption::storage::two_faults_in_clients_that_stay_open",
             "interruption::server::a_reply_is_lost",
             "interruption::storage::a_reply_is_lost",
         ],
@@ -111,6 +114,22 @@ fn of_uploads(mistake: Mistake) -> &'static [&'static str] {
         Mistake::OversizeSent | Mistake::TooLargeStopsAll | Mistake::TooLargeDropped => {
             &["sync::uploads::what_no_object_can_hold_waits_alone"]
         }
+        _ => of_open_clients(mistake),
+    }
+}
+
+/// Those of pushes without a poll.
+fn of_open_clients(mistake: Mistake) -> &'static [&'static str] {
+    match mistake {
+        Mistake::AheadEndsOvertaken => &[
+            "sync::open_clients::one_that_was_overtaken_pulls",
+            "sync::open_clients::one_that_was_overtaken_sees_the_conflict",
+        ],
+        Mistake::AheadAbandonsOnDoubt => &[
+            "interruption::server::in_clients_that_stay_open",
+            "interruption::storage::in_clients_that_stay_open",
+            "interruption::server::two_faults_in_clients_that_stay_open",
+        ],
         // One that is new here has no case yet: that fails.
         _ => &[],
     }

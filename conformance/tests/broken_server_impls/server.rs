@@ -75,9 +75,9 @@ impl Broken {
             W::ReadTearsEntries if changes.len() > 100 => changes.truncate(changes.len() / 2),
             W::ReadDropsDeletions => changes.retain(|change| !change.action.is_delete()),
             W::EmptyBodiesAreDropped => changes.retain(|change| change.action.is_delete() || !change.action.is_empty()),
-            W::IdsAreFolded => {
+            W::IdsAreFolded | W::IdsAreComposed | W::TrailingDotsAreDropped => {
                 for change in &mut changes {
-                    change.id = change.id.as_str().to_lowercase().try_into().unwrap_or_else(|_| change.id.clone());
+                    change.id = self.id(&change.id);
                 }
             }
             W::LargeBodiesAreCut => {
@@ -91,6 +91,35 @@ impl Broken {
             _ => {}
         }
         changes
+    }
+
+    /// The id as this server keeps it.
+    fn id(&self, id: &DocumentId) -> DocumentId {
+        let text = id.as_str();
+        let kept = match self.wrong {
+            W::IdsAreFolded => text.to_lowercase(),
+            // Of all that is composed, what the cases have.
+            W::IdsAreComposed => text.replace("e\u{301}", "\u{e9}").replace("A\u{30a}", "\u{c5}"),
+            W::TrailingDotsAreDropped => text.trim_end_matches('.').to_owned(),
+            _ => text.to_owned(),
+        };
+        // No id is empty.
+        kept.try_into().unwrap_or_else(|_| id.clone())
+    }
+
+    /// As many entries from this number on, where 10 stands before 2.
+    async fn read_by_text(&self, from: Sequence, count: usize) -> Result<Vec<Reply<Option<Entry>>>> {
+        let mut sorted = BTreeMap::new();
+        let mut next = Sequence::FIRST;
+        loop {
+            let Some(entry) = self.inner.changes_read(next, 1).await?.pop().and_then(|reply| reply.value) else {
+                break;
+            };
+            sorted.insert(next.get().to_string(), entry);
+            next = next.next()?;
+        }
+        let found = sorted.range(from.get().to_string()..).map(|(_, entry)| Some(entry.clone()));
+        Ok(found.chain(std::iter::repeat(None)).take(count).map(Reply::new).collect())
     }
 
     fn entry(&self, mut entry: Entry) -> Entry {
@@ -184,6 +213,9 @@ impl Server for Broken {
     }
 
     async fn changes_read(&self, from: Sequence, count: usize) -> Result<Vec<Reply<Option<Entry>>>> {
+        if self.is(W::NumbersAreText) {
+            return self.read_by_text(from, count).await;
+        }
         let mut replies = self.inner.changes_read(from, count).await?;
         let whole: Vec<Option<Entry>> = replies.iter().map(|reply| reply.value.clone()).collect();
         for (at, reply) in replies.iter_mut().enumerate() {
@@ -278,7 +310,7 @@ impl Server for Broken {
         match self.wrong {
             W::GetFindsDeleted => self.find(id, false).await,
             W::GetFindsFirst => self.find(id, true).await,
-            W::IdsAreFolded => self.inner.get(&id.as_str().to_lowercase().try_into()?).await,
+            W::IdsAreFolded | W::IdsAreComposed | W::TrailingDotsAreDropped => self.inner.get(&self.id(id)).await,
             W::StagedIsSeen => {
                 let staged = self.shared.staged.lock().unwrap().get(id).cloned();
                 Ok(self.inner.get(id).await?.or(staged))

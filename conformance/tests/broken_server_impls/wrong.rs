@@ -39,6 +39,12 @@ pub enum Wrong {
     ReadDropsDeletions,
     /// Ids come back in lower case.
     IdsAreFolded,
+    /// Ids come back normalised to NFC: a letter and its accent as one character.
+    IdsAreComposed,
+    /// Ids come back without the dots at their end, as Windows takes file names.
+    TrailingDotsAreDropped,
+    /// Numbers are sorted as text: 10 stands before 2.
+    NumbersAreText,
     /// Bodies of no bytes are dropped.
     EmptyBodiesAreDropped,
     /// A segment is another one.
@@ -153,6 +159,9 @@ pub const CAUGHT: &[(Wrong, &[&str])] = &[
         ],
     ),
     (W::IdsAreFolded, &["sync::ids::of_all_shapes_arrive", "server::documents::ids_of_all_shapes"]),
+    (W::IdsAreComposed, &["sync::ids::of_all_shapes_arrive", "server::documents::ids_of_all_shapes"]),
+    (W::TrailingDotsAreDropped, &["sync::ids::of_all_shapes_arrive", "server::documents::ids_of_all_shapes"]),
+    (W::NumbersAreText, &["server::log::twelve_hundred_entries", "sync::fleet::one_that_was_away_catches_up"]),
     (W::EmptyBodiesAreDropped, &["sync::bodies::of_every_size_arrive"]),
     (W::SegmentSwapped, &["server::segments::around_512_kib", "sync::bodies::of_every_size_arrive"]),
     (W::SegmentUnchecked, &["server::segments::one_that_is_not_as_named_is_corrupt"]),

@@ -9,6 +9,7 @@ use super::session::Session;
 use crate::error::{Error, ErrorKind, Outcome, Result};
 use crate::model::RowNumber;
 use crate::replica::{PendingChange, Step};
+use crate::sabotage::{Mistake, on};
 
 /// Bytes of bodies and ids that go ahead at the most: an entry holds them, however little they compress.
 const MOST: usize = 448 << 10;
@@ -84,7 +85,8 @@ impl Session<'_> {
     /// The entry was not written, as the server says or shows. What went ahead is no attempt any more: the app may change
     /// it, or take it back, before a server is reached.
     pub(super) async fn not_written(&mut self, error: Error) -> Result<bool> {
-        if self.ahead.is_some() && error.outcome() == Outcome::NotApplied {
+        let unwritten = error.outcome() == Outcome::NotApplied || on(Mistake::AheadAbandonsOnDoubt);
+        if self.ahead.is_some() && unwritten {
             self.attempt = None;
             self.apply(None, vec![Step::Abandon]).await?;
         }

@@ -68,6 +68,9 @@ impl Session<'_> {
             if self.ahead.take().is_some() {
                 // That was probably no race: others committed since the last sync.
                 self.client.note_overtaken(true);
+                if on(Mistake::AheadEndsOvertaken) {
+                    return Ok(tried);
+                }
             } else {
                 lost += 1;
                 self.report.races_lost += 1;

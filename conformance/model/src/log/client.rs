@@ -76,6 +76,8 @@ pub enum Step {
     Create {
         /// Whether it was sent before; used only where the rule about it is off.
         again: bool,
+        /// Whether nothing was read before it in this sync. Sent again it is as any other.
+        ahead: bool,
     },
     /// About to read what lies at the attempt's number.
     ReadBack,

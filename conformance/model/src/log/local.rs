@@ -13,6 +13,11 @@ impl Client {
         }
     }
 
+    /// The sync ends, and its attempt is none any more.
+    pub(super) fn give_up(&mut self) {
+        (self.attempt, self.step) = (None, Step::Idle);
+    }
+
     /// It stops, and says why.
     pub(super) fn refuse(&mut self) {
         (self.step, self.session) = (Step::Refused, false);

@@ -13,11 +13,31 @@ impl Config {
             self.make_attempt(world, &mut client);
         }
         let sends = client.attempt.is_some();
-        client.step = if sends { Step::Create { again: false } } else { Step::Idle };
+        client.step = if sends { Step::Create { again: false, ahead: false } } else { Step::Idle };
         if sends {
             self.must_be_on_track(world, &client, "a replica wrote to a store of another history");
         }
         world.clients[who] = Some(client);
+    }
+
+    /// In a session, without a poll: what is created behind the checkpoint proves that it was the head. Not over an open attempt,
+    /// and not while the app must answer.
+    pub(super) fn go_ahead(&self, world: &World, who: usize, out: &mut Steps<World>) {
+        let (me, mut client) = (name(who), world.client(who));
+        if self.rules.open_attempt_first && client.attempt.is_some() || client.conflicts != 0 {
+            return;
+        }
+        let before = client.counter;
+        self.make_attempt(world, &mut client);
+        if client.counter == before {
+            return;
+        }
+        client.step = Step::Create { again: false, ahead: true };
+        let next = self.changed(world, |it| {
+            self.must_be_on_track(it, &client, "a replica wrote to a store of another history");
+            it.clients[who] = Some(client);
+        });
+        out.add(|| format!("{me} goes ahead without a poll"), next);
     }
 
     fn make_attempt(&self, world: &World, client: &mut Client) {
@@ -51,7 +71,7 @@ impl Config {
         if self.rules.age_from_reading { 0 } else { world.time }
     }
 
-    pub(super) fn create(&self, world: &World, who: usize, again: bool, out: &mut Steps<World>) {
+    pub(super) fn create(&self, world: &World, who: usize, (again, ahead): (bool, bool), out: &mut Steps<World>) {
         let (me, client) = (name(who), world.client(who));
         let Some(Attempt { entry, staged }) = client.attempt else { return };
         let number = entry.number;
@@ -59,34 +79,39 @@ impl Config {
             let landed = self.changed(world, |it| self.land(it, entry, staged));
             let done = self.changed(&landed, |it| self.created(it, who));
             out.add(|| format!("{me} creates {number} with {}: Created", super::told(entry.rows)), done);
-            self.lose_reply(&landed, who, "it was applied", out);
+            self.lose_reply(&landed, who, ("it was applied", ahead), out);
             self.torn_commit(&landed, who, out);
         } else {
             let next = self.changed(world, |it| self.exists(it, who, again));
             out.add(|| format!("{me} creates {number}: Exists"), next);
         }
-        self.lose_reply(world, who, "it was not applied", out);
+        self.lose_reply(world, who, ("it was not applied", ahead), out);
+        not_sent(world, who, ahead, out);
         let Some(lost) = world.spend(|left| &mut left.lost).and_then(|it| it.spend(|left| &mut left.late)) else {
             return;
         };
         if let Some(place) = lost.late.iter().position(Option::is_none) {
             let mut next = lost;
             next.late[place] = Some(entry);
-            next.update(who, |it| it.step = self.after_unknown());
+            next.update(who, |it| self.after_unknown(it, ahead));
             out.add(|| format!("{me} creates {number}: Unknown (it is on its way)"), next);
         }
     }
 
-    fn lose_reply(&self, world: &World, who: usize, truth: &str, out: &mut Steps<World>) {
+    fn lose_reply(&self, world: &World, who: usize, (truth, ahead): (&str, bool), out: &mut Steps<World>) {
         let (me, number) = (name(who), world.client(who).next());
         if let Some(mut lost) = world.spend(|left| &mut left.lost) {
-            lost.update(who, |it| it.step = self.after_unknown());
+            lost.update(who, |it| self.after_unknown(it, ahead));
             out.add(|| format!("{me} creates {number}: Unknown ({truth})"), lost);
         }
     }
 
-    fn after_unknown(&self) -> Step {
-        if self.rules.read_back_after_exists { Step::ReadBack } else { Step::Create { again: true } }
+    fn after_unknown(&self, client: &mut Client, ahead: bool) {
+        if ahead && !self.rules.given_up_only_if_not_written {
+            return client.give_up();
+        }
+        client.step =
+            if self.rules.read_back_after_exists { Step::ReadBack } else { Step::Create { again: true, ahead: false } };
     }
 
     /// Without one transaction, a process may die when the checkpoint has moved and the outbox has not.
@@ -138,7 +163,7 @@ impl Config {
     /// Nothing lies at the attempt's number. It may still land.
     fn is_absent(&self, world: &mut World, who: usize) {
         let mut client = world.client(who);
-        client.step = Step::Create { again: false };
+        client.step = Step::Create { again: false, ahead: false };
         if !self.rules.same_bytes {
             (client.attempt, client.step) = (None, Step::Pull);
         }
@@ -171,5 +196,13 @@ impl Config {
             it.update(who, |it| it.step = Step::Idle);
         });
         out.add(|| format!("{me} lists the snapshots, since the proof is late: newest {newest}"), next);
+    }
+}
+
+/// It is known that nothing was sent, as on a device without a network: what went ahead is given up, and the app may change it.
+fn not_sent(world: &World, who: usize, ahead: bool, out: &mut Steps<World>) {
+    if let Some(mut next) = world.spend(|left| &mut left.lost).filter(|_| ahead) {
+        next.update(who, Client::give_up);
+        out.add(|| format!("{} sends nothing, and gives its attempt up", name(who)), next);
     }
 }

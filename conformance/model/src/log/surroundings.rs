@@ -92,7 +92,7 @@ impl Config {
                 let entry = second(1, 2, 0b100);
                 world.update(0, |it| it.outbox = 0b010);
                 world.update(1, |it| (it.counter, it.attempt) = (2, Some(Attempt { entry, staged: 0 })));
-                world.update(1, |it| it.step = Step::Create { again: false });
+                world.update(1, |it| it.step = Step::Create { again: false, ahead: false });
             }
         }
     }

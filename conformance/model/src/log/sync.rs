@@ -26,7 +26,7 @@ impl Config {
                 let newest = world.store.newest();
                 out.add(|| format!("{me} reads snapshot {newest}"), self.changed(world, |it| self.boot(it, who)));
             }
-            Step::Create { again } => self.create(world, who, again, out),
+            Step::Create { again, ahead } => self.create(world, who, (again, ahead), out),
             Step::ReadBack => self.read_back(world, who, out),
             Step::Late { head } => self.late_reply(world, who, head, out),
         }
@@ -45,6 +45,7 @@ impl Config {
         out.add(|| format!("{me} starts a sync"), world.with(who, |it| (it.step, it.session) = (Step::Open, true)));
         if world.client(who).session && world.client(who).checkpoint > 0 {
             out.add(|| format!("{me} polls in its session"), world.with(who, |it| it.step = Step::Pull));
+            self.go_ahead(world, who, out);
         }
     }
 

@@ -30,6 +30,10 @@ const SLACK: Duration = Duration::from_secs(2);
 const EDGE: usize = 8;
 /// The rounds of a story in the smaller sizes: too few for a share of them to mean much.
 const FEW: usize = 8;
+/// Rounds that end with a kill at full size, in all stories together.
+const ALL: usize = 200;
+/// The stories that share them.
+const STORIES: usize = 3;
 
 /// Two devices on one store, and what both must hold.
 struct Devices {
@@ -78,7 +82,8 @@ impl Rounds {
     /// Whether so many kills in the middle of a sync, in so many rounds, show what the case is about.
     fn enough(&self) -> Result<(), Failure> {
         let Self { wanted, kills, proved, .. } = *self;
-        ensure!(kills * 2 + 1 >= wanted, "only {kills} children died in {wanted} rounds");
+        let least = if wanted <= FEW { wanted / 2 } else { ALL.div_ceil(STORIES) };
+        ensure!(kills >= least, "only {kills} children died in {wanted} rounds, and {least} must");
         // Of a few rounds, one child that lives again and again is a large part, and says nothing about the store.
         let of = if wanted <= FEW { kills } else { wanted };
         ensure!(proved * 5 >= of * 4, "only {proved} of {of} kills came in the middle of a sync");
@@ -318,8 +323,19 @@ mod tests {
         assert_eq!(rounds(70, 70, 56).enough(), Ok(()));
         assert!(rounds(70, 70, 55).enough().is_err());
         // All that died did so in the middle, and they are too few.
-        assert!(rounds(70, 50, 50).enough().is_err());
+        assert!(rounds(70, 66, 66).enough().is_err());
+        assert_eq!(rounds(70, 67, 57).enough(), Ok(()));
         assert_eq!(rounds(FEW, 5, 5).enough(), Ok(()));
+    }
+
+    /// What a story must show at full size, times the stories, is what the suite promises of a full run.
+    #[test]
+    fn at_full_size_there_are_two_hundred_kills_and_four_fifths_of_them_in_the_middle() {
+        let least = |enough: fn(usize) -> Rounds| (1..=70).find(|number| enough(*number).enough().is_ok()).unwrap();
+        let kills = least(|kills| Rounds { kills, proved: kills, ..Rounds::new(70) });
+        let proved = least(|proved| Rounds { kills: 70, proved, ..Rounds::new(70) });
+        assert!(kills * STORIES >= ALL, "{kills} kills of each story");
+        assert!(proved * STORIES * 5 >= ALL * 4, "{proved} proved kills of each story");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use longshore_core::{
@@ -148,6 +149,11 @@ impl Device {
     pub(super) fn restart(&mut self) {
         self.client = None;
         self.plan.revive();
+    }
+
+    /// Nothing happens for so long.
+    pub(super) fn pass(&self, time: Duration) {
+        self.cx.clock().advance(time);
     }
 
     /// Syncs once, whatever comes of it.

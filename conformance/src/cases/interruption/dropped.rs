@@ -5,7 +5,7 @@
 use futures::future::FutureExt as _;
 
 use super::device::{Ended, Level};
-use super::scenario::{Story, day, step};
+use super::scenario::{OPEN_CLIENTS, Story, day, rest, step};
 use super::world::{World, judge_failure};
 use crate::case::{Case, Group, Need, Rule};
 use crate::context::Context;
@@ -14,18 +14,32 @@ use crate::verdict::{Failure, ensure};
 
 pub(super) const CASES: &[Case] = &[
     Case::new("interruption::storage::a_future_is_dropped", Group::Interruption, Rule::Storage(5), |cx| {
-        every_poll(cx, Level::Storage).boxed()
+        let story = day(cx.size());
+        every_poll(cx, Level::Storage, story).boxed()
     })
     .needs(&[Need::Storage]),
     Case::new("interruption::server::a_future_is_dropped", Group::Interruption, Rule::Storage(5), |cx| {
-        every_poll(cx, Level::Server).boxed()
+        let story = day(cx.size());
+        every_poll(cx, Level::Server, story).boxed()
     }),
+    Case::new(
+        "interruption::storage::a_future_of_an_open_client_is_dropped",
+        Group::Interruption,
+        Rule::Storage(5),
+        |cx| every_poll(cx, Level::Storage, OPEN_CLIENTS).boxed(),
+    )
+    .needs(&[Need::Storage]),
+    Case::new(
+        "interruption::server::a_future_of_an_open_client_is_dropped",
+        Group::Interruption,
+        Rule::Storage(5),
+        |cx| every_poll(cx, Level::Server, OPEN_CLIENTS).boxed(),
+    ),
 ];
 
-async fn every_poll(cx: Context, level: Level) -> Result<(), Failure> {
-    let story = day(cx.size());
+async fn every_poll(cx: Context, level: Level, story: Story) -> Result<(), Failure> {
     let (polls, syncs) = cx.size().pick((2, 1), (4, 4), (usize::MAX, usize::MAX));
-    let all: Vec<usize> = (0..story.len()).collect();
+    let all: Vec<usize> = (0..story.steps.len()).collect();
     let mut dropped = 0;
     for at in Dice::for_purpose(cx.seed(), "syncs").sample(&all, syncs) {
         dropped += every_poll_of(&cx, level, story, at, polls).await?;
@@ -57,13 +71,13 @@ async fn every_poll_of(cx: &Context, level: Level, story: Story, at: usize, most
 /// Whether the sync came to its end before.
 async fn live_but_drop(world: &mut World, story: Story, at: usize, polls: usize) -> Result<bool, Failure> {
     let mut came_to_its_end = false;
-    for (number, (act, who)) in story.iter().enumerate() {
+    for (number, (act, who)) in story.steps.iter().enumerate() {
         step(world, *act).await?;
         let device = &mut world.devices[*who];
         let ended = if number == at { device.sync_dropped_after(polls).await? } else { device.sync().await? };
         judge_failure(&ended, &[])?;
         came_to_its_end |= number == at && !matches!(ended, Ended::Gone);
-        device.restart();
+        rest(world, story, *who);
     }
     Ok(came_to_its_end)
 }

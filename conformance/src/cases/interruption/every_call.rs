@@ -1,4 +1,4 @@
-//! Two devices go through a day, and one call of it meets a fault: once each call, once as an outage that begins there. Then
+//! Two devices go through a day, in a process for each sync or in clients that stay open, and one call of it meets a fault: once each call, once as an outage that begins there. Then
 //! everything heals, and nothing may be lost, doubled or different.
 //!
 //! At `Size::Full` every call that the fault fits meets it. At `Ci` a few of them do, and at `Quick` one does on a shorter day:
@@ -11,7 +11,7 @@ use futures::future::FutureExt as _;
 use longshore_core::LockPolicy;
 
 use super::device::Level;
-use super::scenario::{Story, day, live, live_undisturbed};
+use super::scenario::{OPEN_CLIENTS, Story, day, live, live_undisturbed};
 use super::world::{World, shows_enough};
 use crate::case::{Case, Group, Need, Rule};
 use crate::context::Context;
@@ -32,13 +32,13 @@ const PAUSED: Fault = Fault::Paused(Duration::from_secs(45));
 macro_rules! case {
     (storage $name:literal, $rule:expr, $($fault:expr),+) => {
         Case::new(concat!("interruption::storage::", $name), Group::Interruption, $rule, |cx| {
-            every_call(cx, Level::Storage, LockPolicy::Contended, &[$($fault),+]).boxed()
+            every_call_of_a_day(cx, Level::Storage, LockPolicy::Contended, &[$($fault),+]).boxed()
         })
         .needs(&[Need::Storage])
     };
     (server $name:literal, $rule:expr, $($fault:expr),+) => {
         Case::new(concat!("interruption::server::", $name), Group::Interruption, $rule, |cx| {
-            every_call(cx, Level::Server, LockPolicy::Contended, &[$($fault),+]).boxed()
+            every_call_of_a_day(cx, Level::Server, LockPolicy::Contended, &[$($fault),+]).boxed()
         })
     };
 }
@@ -69,16 +69,25 @@ pub(super) const CASES: &[Case] = &[
     case!(server "a_process_dies_during_a_call", Rule::Invariant(3), Fault::Die(When::During)),
     case!(server "a_process_dies_after_a_call", Rule::Invariant(3), Fault::Die(When::After)),
     Case::new("interruption::storage::under_a_lease", Group::Interruption, Rule::Invariant(9), |cx| {
-        every_call(cx, Level::Storage, LockPolicy::Always, &Fault::ALL).boxed()
+        every_call_of_a_day(cx, Level::Storage, LockPolicy::Always, &Fault::ALL).boxed()
     })
     .deadline(DEADLINE)
     .needs(&[Need::Storage]),
     Case::new("interruption::server::under_a_lease", Group::Interruption, Rule::Invariant(9), |cx| {
-        every_call(cx, Level::Server, LockPolicy::Always, &Fault::ALL).boxed()
+        every_call_of_a_day(cx, Level::Server, LockPolicy::Always, &Fault::ALL).boxed()
     })
     .deadline(DEADLINE)
     // A dead holder's lease runs out on the server's own clock.
     .needs(&[Need::VirtualTime]),
+    Case::new("interruption::storage::in_clients_that_stay_open", Group::Interruption, Rule::Invariant(3), |cx| {
+        every_call(cx, Level::Storage, LockPolicy::Contended, OPEN_CLIENTS, &Fault::ALL).boxed()
+    })
+    .deadline(DEADLINE)
+    .needs(&[Need::Storage]),
+    Case::new("interruption::server::in_clients_that_stay_open", Group::Interruption, Rule::Invariant(3), |cx| {
+        every_call(cx, Level::Server, LockPolicy::Contended, OPEN_CLIENTS, &Fault::ALL).boxed()
+    })
+    .deadline(DEADLINE),
 ];
 
 /// A fault at a call of one of the devices, for one call or for an outage.
@@ -91,8 +100,18 @@ struct Place {
     fault: Fault,
 }
 
-async fn every_call(cx: Context, level: Level, policy: LockPolicy, faults: &[Fault]) -> Result<(), Failure> {
+async fn every_call_of_a_day(cx: Context, level: Level, policy: LockPolicy, faults: &[Fault]) -> Result<(), Failure> {
     let story = day(cx.size());
+    every_call(cx, level, policy, story, faults).await
+}
+
+async fn every_call(
+    cx: Context,
+    level: Level,
+    policy: LockPolicy,
+    story: Story,
+    faults: &[Fault],
+) -> Result<(), Failure> {
     let places = places(&cx, level, policy, story, faults).await?;
     let chosen = chosen(&places, &mut Dice::for_purpose(cx.seed(), "calls"), cx.size().pick(1, 7, usize::MAX));
     let mut met = 0;

@@ -1,4 +1,4 @@
-//! One push and one pull, and two faults: what one leaves, the other must not spoil.
+//! One push and one pull, in processes of their own or in clients that stay open, and two faults: what one leaves, the other must not spoil.
 //!
 //! At `Size::Full` every pair of faults meets every pair of calls; at `Ci` and `Quick` some do, by the seed.
 
@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures::future::FutureExt as _;
 
 use super::device::Level;
-use super::scenario::{PUSH_AND_PULL, live, live_undisturbed};
+use super::scenario::{OPEN_PUSH_AND_PULL, PUSH_AND_PULL, Story, live, live_undisturbed};
 use super::world::{World, shows_enough};
 use crate::case::{Case, Group, Need, Rule};
 use crate::context::Context;
@@ -25,21 +25,39 @@ pub(super) const CASES: &[Case] = &[
         "interruption::storage::two_faults_in_one_push_and_pull",
         Group::Interruption,
         Rule::Invariant(3),
-        |cx| pairs(cx, Level::Storage).boxed(),
+        |cx| pairs(cx, Level::Storage, PUSH_AND_PULL, 0).boxed(),
     )
     .needs(&[Need::Storage])
     .deadline(DEADLINE),
     Case::new("interruption::server::two_faults_in_one_push_and_pull", Group::Interruption, Rule::Invariant(3), |cx| {
-        pairs(cx, Level::Server).boxed()
+        pairs(cx, Level::Server, PUSH_AND_PULL, 0).boxed()
     })
     .deadline(DEADLINE),
+    Case::new(
+        "interruption::storage::two_faults_in_clients_that_stay_open",
+        Group::Interruption,
+        Rule::Invariant(3),
+        |cx| pairs(cx, Level::Storage, OPEN_PUSH_AND_PULL, OPENED).boxed(),
+    )
+    .needs(&[Need::Storage])
+    .deadline(DEADLINE),
+    Case::new(
+        "interruption::server::two_faults_in_clients_that_stay_open",
+        Group::Interruption,
+        Rule::Invariant(3),
+        |cx| pairs(cx, Level::Server, OPEN_PUSH_AND_PULL, OPENED).boxed(),
+    )
+    .deadline(DEADLINE),
 ];
+
+/// Steps of the open clients' story before which no call meets a fault: the first and the second sync open the store.
+const OPENED: usize = 2;
 
 /// A device's call and its fault; and whether an undisturbed story comes to that call.
 type Hit = (usize, u64, Fault, bool);
 
-async fn pairs(cx: Context, level: Level) -> Result<(), Failure> {
-    let all = hits(&cx, level).await?;
+async fn pairs(cx: Context, level: Level, story: Story, from: usize) -> Result<(), Failure> {
+    let all = hits(&cx, level, story, from).await?;
     let pairs: Vec<(Hit, Hit)> = all
         .iter()
         .flat_map(|first| all.iter().map(|second| (*first, *second)))
@@ -56,7 +74,7 @@ async fn pairs(cx: Context, level: Level) -> Result<(), Failure> {
             world.devices[device].plan.arm(call, fault);
         }
         let lived = async {
-            live(&mut world, PUSH_AND_PULL, &[first.2, second.2]).await?;
+            live(&mut world, story, &[first.2, second.2]).await?;
             world.heal_and_judge().await
         };
         let lived = lived.await;
@@ -66,13 +84,17 @@ async fn pairs(cx: Context, level: Level) -> Result<(), Failure> {
     shows_enough(met, all)
 }
 
-/// Every call of the story, and some behind its end, with every fault that fits it.
-async fn hits(cx: &Context, level: Level) -> Result<Vec<Hit>, Failure> {
+/// Every call of the story from this step on, and some behind its end, with every fault that fits it.
+async fn hits(cx: &Context, level: Level, story: Story, from: usize) -> Result<Vec<Hit>, Failure> {
     let mut world = World::new(cx, level, 2);
-    live_undisturbed(&mut world, PUSH_AND_PULL).await?;
+    let (before, after) = story.split_at(from);
+    live_undisturbed(&mut world, before).await?;
+    let begun: Vec<u64> = world.devices.iter().map(|device| device.plan.calls()).collect();
+    live_undisturbed(&mut world, after).await?;
     let mut hits = Vec::new();
     for (device, calls) in world.devices.iter().map(|device| device.plan.trace()).enumerate() {
-        hits.extend(calls.iter().flat_map(|call| fitting(call).map(move |fault| (device, call.number, fault, true))));
+        let disturbed = calls.iter().filter(|call| call.number >= begun[device]);
+        hits.extend(disturbed.flat_map(|call| fitting(call).map(move |fault| (device, call.number, fault, true))));
         let end = calls.len() as u64;
         hits.extend(
             (end..end + BEYOND)

@@ -166,18 +166,30 @@ async fn shows_folders_beside_objects(cx: Context) -> Result<(), Failure> {
     let (mine, yours) = two(&cx).await?;
     let folder = Folder::new("mixed")?;
     let objects = ["1", "3", "a-b", "z"];
+    let found = mixed(&*mine, &*yours, &folder, &objects).await;
+    // The cleaner knows no folder of this shape, so they go also where the case failed. One that stays is no matter of its rule.
+    let mut removed = Ok(());
     for name in objects {
-        put(&*mine, &folder.object(name)?, "object").await?;
+        removed = removed.and(mine.delete(&folder.object(name)?).await.map(drop));
+    }
+    lists(&folder, &found?, &["1", "2", "3", "a", "a-b", "b", "z"].map(str::to_owned))?;
+    Ok(removed?)
+}
+
+/// What a folder shows in which these objects lie, and folders beside them.
+async fn mixed(
+    mine: &dyn Storage,
+    yours: &dyn Storage,
+    folder: &Folder,
+    objects: &[&str],
+) -> Result<Vec<String>, Failure> {
+    for name in objects {
+        put(mine, &folder.object(name)?, "object").await?;
     }
     for name in ["2", "a", "b"] {
-        created(&*mine, &folder.object(format!("{name}/data"))?, "record").await?;
+        created(mine, &folder.object(format!("{name}/data"))?, "record").await?;
     }
-    let found = names(&*yours, &folder).await;
-    // The cleaner knows no folder of this shape.
-    for name in objects {
-        mine.delete(&folder.object(name)?).await?;
-    }
-    lists(&folder, &found?, &["1", "2", "3", "a", "a-b", "b", "z"].map(str::to_owned))
+    names(yours, folder).await
 }
 
 async fn forgets_what_was_deleted(cx: Context) -> Result<(), Failure> {

@@ -7,6 +7,7 @@ use longshore_core::{MemoryStorage, Server, StoredServer};
 use super::{SHORT, STOPPED, case, hanging, impatient, seen_in};
 use crate::harness::{Harness, Site};
 use crate::health::PATIENCE;
+use crate::suite::report;
 use crate::verdict::Failure;
 
 #[test]
@@ -62,4 +63,30 @@ fn what_an_ignored_case_left_is_told() {
     let ignored = case(|_| Box::pin(async { Err(Failure::ignored("no")) }));
     let seen = seen_in(&impatient(hanging(), SHORT), &ignored);
     assert!(seen.starts_with("what the case left"), "{seen}");
+}
+
+/// How many stores a case over this harness leaves that opens two clients of one store, and another store.
+fn left(harness: Harness) -> usize {
+    let run = impatient(harness, PATIENCE);
+    let opens = case(|cx| {
+        Box::pin(async move {
+            cx.server().await?;
+            cx.server().await?;
+            cx.fresh().server().await.map(drop)
+        })
+    });
+    report(&run, opens, 0).left
+}
+
+#[test]
+fn stores_that_nobody_removes_are_counted() {
+    let open = |site: Site| async move {
+        let server = StoredServer::new(Arc::new(MemoryStorage::new()), site.runtime, &site.domain)?;
+        Ok(Arc::new(server) as Arc<dyn Server>)
+    };
+    let server = || Harness::server("server", open);
+    assert_eq!(left(server()), 2);
+    assert_eq!(left(server().removing(|_| async { Ok(()) })), 0);
+    // What lives in this process ends with it.
+    assert_eq!(left(server().in_this_process()), 0);
 }
