@@ -62,6 +62,11 @@ pub(crate) trait Kind: Send + Sync {
         None
     }
 
+    /// Makes the place of a store of this name below this one, where a store can be only in a place that is there. It may block.
+    fn make(&self, _name: &str) -> Result<()> {
+        Ok(())
+    }
+
     /// The command that removes these scratch places.
     fn removal(&self, _names: &[String]) -> Option<String> {
         None

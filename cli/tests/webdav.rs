@@ -118,6 +118,63 @@ fn one_folder_is_used_over_webdav_and_on_disk() {
 }
 
 #[test]
+fn a_conflict_stays_open_until_a_rule_decides_it() {
+    let shore = Shore::settled();
+    for (device, text) in [("one", "first"), ("two", "a second edit")] {
+        shore.place.write(&format!("{device}/a.txt"), text);
+    }
+    shore.sync("one").ok();
+    let two = shore.place.path("two");
+    let sync = |rule: &str| ended(Shore::command().args(["--json", "sync", "--conflict", rule]).arg(&two));
+    assert_eq!(sync("stop").code, Some(3));
+    let listed = shore.run("conflicts", "two");
+    assert_eq!((listed.code, listed.json()["conflicts"][0]["id"].as_str()), (Some(3), Some("a.txt")));
+    assert_eq!(shore.place.read("two/a.txt").unwrap(), "a second edit");
+    sync("local").ok();
+    assert_eq!(shore.run("conflicts", "two").ok().json()["conflicts"].as_array().unwrap().len(), 0);
+    shore.settle();
+    assert_eq!(shore.place.read("one/a.txt").unwrap(), "a second edit");
+}
+
+#[test]
+fn the_demo_runs_in_a_folder_and_leaves_nothing() {
+    let shore = Shore::new();
+    for number in 0..5 {
+        shore.place.write(&format!("mine/{number}.txt"), format!("file {number}"));
+    }
+    fs::write(shore.folder("store/mine"), "another program's").unwrap();
+    let demo = |url: &str, more: &[&str]| {
+        let mut command = Shore::command();
+        // What is kept, is kept in a place that goes with this test.
+        command.env("TMPDIR", shore.place.path("")).args(["demo", "--from"]).arg(shore.place.path("mine"));
+        ended(command.args(["--url", url]).args(more))
+    };
+    let names = || {
+        let there = fs::read_dir(shore.folder("store")).unwrap();
+        let mut names: Vec<_> = there.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    };
+    let text = demo(&shore.store(), &[]).ok().out;
+    let at = format!("{}/demo-", shore.store());
+    assert!(text.contains(", 0 differ.") && text.contains(&at), "{text}");
+    assert_eq!(names(), ["mine"]);
+    let text = demo(&shore.store(), &["--keep"]).ok().out;
+    let kept = names();
+    assert!(text.contains(&format!("The store is {at}")), "{text}");
+    assert!(kept.len() == 2 && kept[0].starts_with("demo-") && kept[1] == "mine", "{kept:?}");
+    assert!(shore.folder("store").join(&kept[0]).join("format/data").is_file());
+    // Nothing is made in a place that is not there.
+    let line = demo(&shore.url("missing"), &[]).fails(6);
+    assert!(line.contains("the folder is not there; make it on the server"), "{line}");
+    assert!(!shore.folder("missing").exists());
+    shore.server.refuse_writes(403);
+    let line = demo(&shore.store(), &[]).fails(1);
+    assert!(line.contains(&at) && line.contains("it forbids this"), "{line}");
+    assert_eq!(names(), kept);
+}
+
+#[test]
 fn a_folder_is_examined() {
     let shore = Shore::new();
     let doctor = ended(&mut Shore::doctor(&shore.url("store"))).ok().json();
@@ -184,6 +241,32 @@ fn a_wrong_address_is_refused_and_no_secret_repeated() {
         }
     }
     assert!(!shore.place.path("one/.longshore").exists());
+}
+
+/// Another machine is reached through a proxy on this one, so that nothing leaves it.
+#[test]
+fn a_password_without_tls_to_another_machine_is_warned_of_once() {
+    let shore = Shore::new();
+    let warnings = |url: &str| {
+        if shore.place.path("one").exists() {
+            fs::remove_dir_all(shore.place.path("one")).unwrap();
+        }
+        let mut all = Vec::new();
+        for mut command in [shore.init_at(url, "one", &[]), {
+            let mut sync = Shore::command();
+            sync.args(["--json", "sync"]).arg(shore.place.path("one"));
+            sync
+        }] {
+            command.env("http_proxy", shore.server.url("").trim_end_matches('/')).env("no_proxy", "127.0.0.1");
+            shore.place.write("one/a.txt", "a");
+            all.push(ended(&mut command).ok().err);
+        }
+        all
+    };
+    let line = "longshore: warning: the password or token goes over the network without TLS, for everyone on the way to read; \
+                use webdavs:// address=http://nas.example/store/\n";
+    assert_eq!(warnings("webdav://nas.example/store"), [line, line]);
+    assert_eq!(warnings(&shore.store()), ["", ""]);
 }
 
 /// Whatever is attached is refused with this line, and so is whatever is to be attached.
@@ -268,6 +351,22 @@ fn a_full_server_is_an_error_until_there_is_room_again() {
     shore.place.write("one/new.txt", "new");
     let line = shore.sync("one").fails(1);
     assert!(line.contains(&shore.url("store")) && line.contains("no room left"), "{line}");
+    shore.server.recover();
+    shore.settle();
+    assert_eq!(shore.place.read("two/new.txt").unwrap(), "new");
+}
+
+#[test]
+fn a_server_that_takes_nothing_so_large_is_an_error() {
+    let shore = Shore::settled();
+    shore.server.refuse_writes(413);
+    shore.place.write("one/new.txt", "new");
+    let line = shore.sync("one").fails(2);
+    assert!(line.contains(&shore.url("store")), "{line}");
+    assert!(line.contains("it takes no object this large; raise its limit for uploads"), "{line}");
+    // Nothing is lost, here or there.
+    assert_eq!((shore.place.files("one").len(), shore.place.files("two").len()), (4, 3));
+    shore.sync("two").ok();
     shore.server.recover();
     shore.settle();
     assert_eq!(shore.place.read("two/new.txt").unwrap(), "new");

@@ -100,6 +100,16 @@ impl WebDav {
         Ok(software)
     }
 
+    /// Makes a folder in this one, with all that it lies in; one that is there already stays as it is. A store's own folder has to be there
+    /// before the store is opened.
+    ///
+    /// Errors: `Missing` if this folder is not there, else as of a write.
+    pub async fn make_folder(&self, folder: &Folder) -> Result<()> {
+        let place = Place::from(folder);
+        let made = self.inner.client.make_all(&self.inner.folders, &place).await;
+        made.map_err(|error| self.inner.named(error, "make_folder", &place))
+    }
+
     /// Removes the collections directly in this folder whose names begin so, and in which no file lies, however deep: a storage removes
     /// objects only, and so leaves the collections that they lay in. Nobody may be writing there.
     ///

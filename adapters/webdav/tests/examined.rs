@@ -4,7 +4,7 @@
 
 use std::fs;
 
-use longshore_core::ErrorKind;
+use longshore_core::{ErrorKind, Folder};
 use longshore_http_script::{Script, response};
 use longshore_webdav::WebDav;
 use longshore_webdav_double::Double;
@@ -41,4 +41,21 @@ async fn only_collections_without_a_file_go() {
     assert!(there("doctor-3") && there("domains/main"));
     let missing = folder(&server, "missing").remove_empty("doctor-").await.unwrap_err();
     assert_eq!(missing.kind(), ErrorKind::Missing);
+}
+
+#[tokio::test]
+async fn a_folder_is_made_and_one_that_is_there_stays() {
+    let server = Double::start().unwrap();
+    let deep = Folder::new("a/b").unwrap();
+    for _ in 0..2 {
+        folder(&server, "store").make_folder(&deep).await.unwrap();
+        fs::write(server.folder().join("store/a/b/file"), "x").unwrap();
+    }
+    assert!(server.folder().join("store/a/b/file").is_file());
+    let error = folder(&server, "missing").make_folder(&deep).await.unwrap_err();
+    assert_eq!((error.kind(), error.operation()), (ErrorKind::Missing, Some("make_folder")));
+    assert!(!server.folder().join("missing").exists());
+    server.refuse_writes(403);
+    let error = folder(&server, "store").make_folder(&Folder::new("c").unwrap()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Denied);
 }

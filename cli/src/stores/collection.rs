@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use longshore::{Error, ErrorKind, Result, Storage, WebDav, WebDavBuilder};
+use longshore::{Error, ErrorKind, Folder, Result, Storage, WebDav, WebDavBuilder};
 use longshore_conformance::doctor::{Finding, Health};
 use tokio::runtime::Handle;
 
@@ -73,6 +73,12 @@ impl Kind for Collection {
         }
         findings.extend(software(builder));
         findings
+    }
+
+    fn make(&self, name: &str) -> Result<()> {
+        let storage = WebDav::open(&self.url)?;
+        let no_runtime = |error| Error::new(ErrorKind::Internal, "there is no runtime").with_source(error);
+        Handle::try_current().map_err(no_runtime)?.block_on(storage.make_folder(&Folder::new(name)?))
     }
 
     /// A storage removes objects only: empty collections stay.

@@ -52,7 +52,12 @@ impl Stage {
         let place = tempfile::Builder::new().prefix("longshore-demo-").tempdir_in(&temporary);
         let place = place.map_err(failed(&temporary))?;
         let store = match &elsewhere {
-            Some((url, name)) => address::below(url, name),
+            Some((url, name)) => {
+                let (kind, below) = (stores::of(url), name.clone());
+                let made = blocking(move || kind.make(&below)).await?;
+                made.map_err(|error| stores::unreached(&error, url))?;
+                address::below(url, name)
+            }
             None => longshore::file_url(&place.path().join("store")),
         };
         Ok(Self { place, program, store, elsewhere, requests: 0, syncs: 0 })
