@@ -248,19 +248,19 @@ mod tests {
         }
     }
 
-    fn pair(user: &str, password: &str) -> Option<(String, String)> {
-        Some((user.to_owned(), password.to_owned()))
+    fn pair(user: &str, password: &str) -> (String, String) {
+        (user.to_owned(), password.to_owned())
     }
 
     #[test]
     fn what_the_address_lacks_stands_in_the_environment() {
         assert_eq!(sent("https://host/", "", ""), None);
         assert_eq!(sent("https://host/", "", "sesame"), None, "a password of nobody");
-        assert_eq!(sent("https://host/", "me", "sesame"), pair("me", "sesame"));
-        assert_eq!(sent("https://a%40b:s%3Ame@host/", "me", "sesame"), pair("a@b", "s:me"));
-        assert_eq!(sent("https://me@host/", "", "sesame"), pair("me", "sesame"));
-        assert_eq!(sent("https://a%40b@host/", "a@b", "sesame"), pair("a@b", "sesame"));
-        assert_eq!(sent("https://me@host/", "you", "sesame"), pair("me", ""), "the password is another's");
+        assert_eq!(sent("https://host/", "me", "sesame"), Some(pair("me", "sesame")));
+        assert_eq!(sent("https://a%40b:s%3Ame@host/", "me", "sesame"), Some(pair("a@b", "s:me")));
+        assert_eq!(sent("https://me@host/", "", "sesame"), Some(pair("me", "sesame")));
+        assert_eq!(sent("https://a%40b@host/", "a@b", "sesame"), Some(pair("a@b", "sesame")));
+        assert_eq!(sent("https://me@host/", "you", "sesame"), Some(pair("me", "")), "the password is another's");
     }
 
     #[test]

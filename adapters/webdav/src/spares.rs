@@ -41,16 +41,14 @@ impl Spares {
     /// The one for this collection; none if there is none yet, or if it could not be made.
     pub(crate) async fn take(&self, parent: &Place) -> Option<Place> {
         let mut making = self.all().get_mut(parent)?.take()?;
-        match timeout(PATIENCE, &mut making).await {
-            Ok(made) => made.ok()?.ok(),
-            // Its runtime may be at rest, and the network dead. It is kept for later.
-            Err(_) => {
-                let mut all = self.all();
-                let spare = all.entry(parent.clone()).or_default();
-                *spare = spare.take().or(Some(making));
-                None
-            }
+        if let Ok(made) = timeout(PATIENCE, &mut making).await {
+            return made.ok()?.ok();
         }
+        // Its runtime may be at rest, and the network dead. It is kept for later.
+        let mut all = self.all();
+        let spare = all.entry(parent.clone()).or_default();
+        *spare = spare.take().or(Some(making));
+        None
     }
 
     /// All of them, for good.
