@@ -7,9 +7,11 @@ mod support;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use futures::future::join_all;
 use longshore_core::{ByteRange, ErrorKind, Storage as _};
 use longshore_http_script::response;
 use longshore_webdav::WebDav;
+use longshore_webdav_double::Double;
 use support::{folder, is_clear, read, record, script};
 
 const BASIC: &str = "WWW-Authenticate: Basic realm=\"dav\"\r\n";
@@ -21,6 +23,7 @@ async fn a_wrong_password_is_sent_once() {
     for _ in 0..5 {
         let error = storage.get(&record(), ByteRange::ALL).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Denied, "{error}");
+        assert!(error.to_string().contains("the server does not take the user and the password"), "{error}");
         is_clear(&error);
     }
     assert_eq!(server.requests().len(), 1);
@@ -31,8 +34,24 @@ async fn many_at_once_send_a_wrong_password_three_times_at_the_most() {
     let server = script(vec![response(401, BASIC, ""); 20]);
     let storage = folder(&server);
     let key = record();
-    futures::future::join_all((0..20).map(|_| storage.get(&key, ByteRange::ALL))).await;
+    join_all((0..20).map(|_| storage.get(&key, ByteRange::ALL))).await;
     assert!(server.requests().len() <= 3, "{}", server.requests().len());
+}
+
+/// As many as opening a session sends at once. However often it is tried again with the same client, no more are sent.
+#[tokio::test]
+async fn a_server_counts_three_wrong_logins_of_a_client_at_the_most() {
+    let server = Double::start().unwrap();
+    let storage = WebDav::builder(server.url("store")).with_password(Double::USER, "sesame").build().unwrap();
+    let key = record();
+    for _ in 0..3 {
+        for reply in join_all((0..20).map(|_| storage.get(&key, ByteRange::ALL))).await {
+            let error = reply.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Denied, "{error}");
+            is_clear(&error);
+        }
+        assert!((1..=3).contains(&server.wrong_logins()), "{}", server.wrong_logins());
+    }
 }
 
 #[tokio::test]
