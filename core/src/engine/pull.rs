@@ -347,7 +347,7 @@ fn parts(entry: &Entry) -> Vec<Part<'_>> {
         Content::Changes(list) => vec![Part::List(list)],
         Content::Segments(segments) => segments.iter().map(Part::Segment).collect(),
         Content::Drop => vec![Part::Dropped],
-        Content::Snapshot | Content::Collect => Vec::new(),
+        Content::Snapshot { .. } | Content::Collect => Vec::new(),
     }
 }
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::format::Mark;
+use crate::format::{MARK_EVERY, Mark};
 use crate::model::{AttemptNumber, ClientId, Hash, StoreId};
 use crate::sabotage::{Mistake, on};
 use crate::server::{Entry, Sighting, StoreInfo, Tip};
@@ -14,8 +14,6 @@ use crate::storage::ServerTime;
 
 /// The version of this blob. A newer one is refused, since it may hold a promise that this version would break.
 const VERSION: u32 = 1;
-/// Of how many entries one hash is kept for good.
-const MARK_EVERY: u64 = 1000;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct State {
