@@ -10,7 +10,7 @@ mod layout;
 mod record;
 mod snapshot;
 
-pub(crate) use changes::{Batcher, SealedSegment, decode_segment};
+pub(crate) use changes::{Batcher, SealedSegment, decode_segment, encode_segment};
 pub use frame::{Frame, Kind};
 pub(crate) use layout::Layout;
 pub use record::{EntryHeader, FormatHeader, LeaseHeader, LeaseKind, MetadataHeader, SegmentRef};

@@ -42,7 +42,7 @@ pub use model::{
 #[doc(inline)]
 pub use replica::{
     Answer, Applied, Attempt, BaseVersion, Batch, Claim, Conflict, Digest, Loaded, MemoryReplica, Outbox,
-    PendingChange, PendingRow, Replica, RowSet, Step, Version,
+    PendingChange, PendingRow, Replica, RowSet, Step, Synced, Version,
 };
 #[cfg(feature = "tokio")]
 #[doc(inline)]

@@ -163,7 +163,7 @@ pub trait Server: fmt::Debug + Send + Sync {
 
     /// The newest committed document; `None` if there is none of this id, or it was deleted.
     ///
-    /// It walks the log: for inspection and on demand. Replicas read locally.
+    /// It walks the log behind the newest snapshot, and that: for inspection and on demand. Replicas read locally.
     async fn get(&self, id: &DocumentId) -> Result<Option<Document>>;
 
     /// Takes the lease, or says who holds it.

@@ -17,7 +17,7 @@ use crate::format::{
 use crate::model::{Change, Document, DocumentId, Hash, Sequence};
 use crate::runtime::{compute, new_nonce};
 use crate::sabotage::{Mistake, on};
-use crate::server::{Author, ChangeStream, Content, Entry, Prepared, Server, Staged, Tip, TooLarge, Written};
+use crate::server::{Author, ChangeStream, Content, Entry, Prepared, Server, Snapshot, Staged, Tip, TooLarge, Written};
 use crate::storage::{ObjectKey, Reply};
 
 /// Stored bytes from which on decoding is worth a thread of its own.
@@ -393,19 +393,49 @@ async fn hidden(wire: &Wire, layout: &Layout, number: Sequence) -> Result<Writte
         .with_key(layout.entry(number)?))
 }
 
-/// The newest committed version of a document, from a walk over the whole log.
+/// The newest committed version of a document, from a walk over the log behind the newest snapshot, and over that.
 pub(super) async fn find(server: &StoredServer, id: &DocumentId) -> Result<Option<Document>> {
-    const STRIDE: usize = 16;
-    if let Some(newest) = server.floor().await? {
-        let what = "the store has a snapshot, which this version cannot read";
-        return Err(Error::new(ErrorKind::Unsupported, what).with_operation("get").with_key(newest));
+    let mut tried: Option<(Sequence, Error)> = None;
+    loop {
+        let snapshot = server.snapshot().await?;
+        let covers = snapshot.as_ref().map(|snapshot| snapshot.entry.sequence);
+        // What cannot be read of one snapshot is in a newer one, if there is one.
+        if let Some((_, error)) = tried.take_if(|(before, _)| covers.is_none_or(|covers| covers <= *before)) {
+            return Err(error);
+        }
+        match find_behind(server, id, snapshot.as_ref()).await {
+            Ok(Found::Here(document)) => return Ok(document),
+            Ok(Found::Trimmed) => {}
+            Err(error) if error.kind() == ErrorKind::Corrupt && covers.is_some() => {
+                tried = covers.map(|covers| (covers, error));
+            }
+            Err(error) => return Err(error),
+        }
     }
+}
+
+enum Found {
+    Here(Option<Document>),
+    /// The log was trimmed while it was walked.
+    Trimmed,
+}
+
+async fn find_behind(server: &StoredServer, id: &DocumentId, snapshot: Option<&Snapshot>) -> Result<Found> {
+    const STRIDE: usize = 16;
     let mut last: Option<Change> = None;
-    let mut from = Sequence::FIRST;
+    let mut from = snapshot.map_or(Ok(Sequence::FIRST), |snapshot| snapshot.entry.sequence.next())?;
     loop {
         for reply in server.changes_read(from, STRIDE).await? {
             let Some(entry) = reply.value else {
-                return Ok(last.and_then(|change| change.document()));
+                if server.floor().await?.is_some_and(|newest| newest >= from) {
+                    return Ok(Found::Trimmed);
+                }
+                let segments = snapshot.map_or(&[][..], |snapshot| &snapshot.segments);
+                let last = match last {
+                    Some(change) => Some(change),
+                    None => newest_in(server, Content::Segments(segments.to_vec()), id).await?,
+                };
+                return Ok(Found::Here(last.and_then(|change| change.document())));
             };
             from = entry.sequence.next()?;
             last = newest_in(server, entry.content, id).await?.or(last);
