@@ -8,11 +8,10 @@ fix:
     cargo clippy --workspace --all-targets --all-features --fix --allow-dirty --allow-staged
     typos --write-changes
 
-# What CI does, then everything without a bound: the tests as they run for users, the suite in full size over both of our
-# storages, ten thousand histories, the models in their larger bounds, the fuzzer. Hours.
-full: can-fuzz verify && (fuzz "300")
-    cargo test --workspace --all-features --release
-    LONGSHORE_SIZE=full cargo test --release -p longshore-conformance --test memory --test folder
+# Everything without a bound, beside what CI does: the suite in full size over both of our storages, ten thousand histories, the models
+# in their larger bounds, the fuzzer.
+full: can-fuzz && (fuzz "300")
+    LONGSHORE_SIZE=full cargo test --release -p longshore-conformance --all-features --test memory --test folder
     cargo run --release -p longshore-conformance --example simulate -- --seeds 0..10000
     LONGSHORE_MODEL=full cargo test --release -p longshore-model
 

@@ -148,7 +148,11 @@ fn count(bucket: &Bucket) {
     sync(&open);
     meter.take();
     line("nothing new", &open, 1);
+    // A client that has just pushed polls before its next push, so that others have their turn: each of these opened for itself.
     for (what, count) in [("push of 1 document", 1), ("push of 100 documents", 100)] {
+        let open = process();
+        sync(&open);
+        meter.take();
         write(&replica, &documents("more", count, 490));
         line(what, &open, 1);
     }

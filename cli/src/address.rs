@@ -52,8 +52,8 @@ fn has_user(url: &str) -> bool {
     plain.split("://").skip(1).any(|rest| {
         let host = rest.split(['/', '?', '&', '#']).next().unwrap_or_default();
         let is_port = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-        // A slash in a password cuts it in two.
-        let cut = rest.contains('@') && host.split_once(':').is_some_and(|(_, port)| !is_port(port));
+        // A slash in a password cuts it in two; at its beginning it leaves nothing.
+        let cut = rest.contains('@') && host.split_once(':').is_some_and(|(_, port)| port.is_empty() || !is_port(port));
         host.contains('@') || cut
     })
 }
@@ -232,6 +232,7 @@ mod tests {
             "s3://key@bucket/",
             "s3://key:secret@bucket/",
             "s3://key:sec/ret@bucket/",
+            "s3://key:/secret@bucket/",
             "s3://bucket/?endpoint=https://anna:secret@host",
             "s3://bucket/?endpoint=https%3A%2F%2Fanna:secret%40host&region=x",
             "s3://bucket/?endpoint=https%3a%2f%2fanna%3asec%2fret%40host",

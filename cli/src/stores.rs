@@ -51,6 +51,11 @@ pub(crate) trait Kind: Send + Sync {
         Vec::new()
     }
 
+    /// How objects that are created once come to be in a new store there, and why so; `by_fallback` if the usual method does not hold.
+    fn creates(&self, _by_fallback: bool) -> Option<String> {
+        None
+    }
+
     /// What to do about an error, where more can be said than of any store. It stands in a message, so it holds no secret.
     fn next_step(&self, _error: &Error) -> Option<String> {
         None

@@ -6,10 +6,11 @@
 mod support;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use longshore_webdav_double::Double;
+use longshore_webdav_double::{Double, Moves};
+use serde_json::Value;
 use support::remote::{Remote, without};
 use support::{Ended, Place};
 
@@ -94,6 +95,21 @@ fn two_devices_stay_in_step_through_a_folder() {
     let log = ended(Shore::command().args(["--json", "log", "--folder"]).arg(shore.place.path("two"))).ok().json();
     assert!(log["entries"].as_array().unwrap().len() >= 3, "{log}");
     shore.run("detach", "two").ok();
+    // A command that ends makes no temporary ahead for a push that never comes, with or without a push of its own.
+    let names = walked(&shore.folder("store"));
+    assert!(names.iter().any(|name| name == "data") && !names.iter().any(|name| name.starts_with("tmp.")), "{names:?}");
+}
+
+/// The names of all that lies below.
+fn walked(folder: &Path) -> Vec<String> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        names.push(entry.file_name().into_string().unwrap());
+        if entry.path().is_dir() {
+            names.extend(walked(&entry.path()));
+        }
+    }
+    names
 }
 
 #[test]
@@ -174,24 +190,59 @@ fn the_demo_runs_in_a_folder_and_leaves_nothing() {
     assert_eq!(names(), kept);
 }
 
+/// What the doctor says on a topic.
+fn told(doctor: &Value, topic: &str) -> String {
+    let findings = doctor["findings"].as_array().unwrap().iter();
+    let texts = findings.filter(|finding| finding["topic"] == topic);
+    texts.map(|finding| finding["text"].as_str().unwrap().to_owned()).collect::<Vec<_>>().join(" ")
+}
+
 #[test]
 fn a_folder_is_examined() {
     let shore = Shore::new();
     let doctor = ended(&mut Shore::doctor(&shore.url("store"))).ok().json();
     assert_eq!(doctor["health"], "good", "{doctor}");
-    let told = |topic: &str| {
-        let findings = doctor["findings"].as_array().unwrap().iter();
-        let texts = findings.filter(|finding| finding["topic"] == topic);
-        texts.map(|finding| finding["text"].as_str().unwrap().to_owned()).collect::<Vec<_>>().join(" ")
-    };
-    assert!(told("server").contains("calls itself `webdav-double/1.0 (any)`"), "{doctor}");
-    assert!(told("create").contains("publishes a collection and reads it back"), "{doctor}");
+    assert!(told(&doctor, "server").contains("calls itself `webdav-double/1.0 (any)`"), "{doctor}");
+    assert!(told(&doctor, "create").contains("publishes a collection and reads it back"), "{doctor}");
     assert_eq!(fs::read_dir(shore.folder("store")).unwrap().count(), 0, "the doctor left something");
     let only = ["--quick", "--only", "storage::root::", "--only", "storage::names::"];
     let suite = ended(Shore::command().args(["conformance", &shore.url("store")]).args(only)).ok();
     let ran = |name: &str| suite.err.lines().any(|line| line.contains(name) && line.contains("... passed"));
     assert!(ran("missing") && ran("credentials"), "{}", suite.err);
     assert_eq!(fs::read_dir(shore.folder("store")).unwrap().count(), 0, "the suite left something");
+}
+
+/// The way that a store takes where moved collections are shown empty, as rclone's cache has them, is chosen, told and kept.
+#[test]
+fn a_server_that_loses_what_lies_in_moved_collections_is_examined_and_used() {
+    let shore = Shore::new();
+    shore.server.move_so(Moves::LosesMembers);
+    let doctor = ended(&mut Shore::doctor(&shore.url("store"))).ok().json();
+    assert_eq!(doctor["health"], "good", "{doctor}");
+    assert!(told(&doctor, "method").contains("usual method to create does not hold here"), "{doctor}");
+    assert!(told(&doctor, "method").contains("is made by webdav-moved-files"), "{doctor}");
+    assert!(told(&doctor, "create").contains("is put beside its collection, moved into it, and read back"), "{doctor}");
+    assert_eq!(told(&doctor, "store"), "", "{doctor}");
+    shore.begin();
+    // It stays so where the other way holds.
+    shore.server.move_so(Moves::CopiesCollections);
+    let doctor = ended(&mut Shore::doctor(&shore.url("store"))).ok().json();
+    assert!(told(&doctor, "store").contains("was made by webdav-moved-files"), "{doctor}");
+    shore.place.write("two/d.txt", "d");
+    shore.settle();
+}
+
+/// Where names are only the beginnings of keys, two devices would overwrite each other.
+#[test]
+fn a_server_that_copies_what_it_moves_is_refused() {
+    let shore = Shore::new();
+    shore.server.move_so(Moves::CopiesAll);
+    let doctor = ended(&mut Shore::doctor(&shore.url("store")));
+    assert_eq!(doctor.code, Some(9), "{} {}", doctor.out, doctor.err);
+    assert_eq!(told(&doctor.json(), "create"), "", "nothing is chosen: {}", doctor.out);
+    let line = shore.init("one", &[]).fails(9);
+    assert!(line.contains(&shore.url("store")) && line.contains("more than one is told that it won"), "{line}");
+    assert!(!shore.folder("store/format").exists());
 }
 
 /// A proxy before the server cuts them, also where the store lies in a folder of it.
@@ -232,6 +283,7 @@ fn a_wrong_address_is_refused_and_no_secret_repeated() {
         ("webdavs://host/x?secret=open-sesame", "a parameter that is not known"),
         ("webdavs://dav:open-sesame@host/x", "set WEBDAV_USER and WEBDAV_PASSWORD"),
         ("webdavs://dav:a/open-sesame@host/x", "set WEBDAV_USER and WEBDAV_PASSWORD"),
+        ("webdavs://dav:/open-sesame@host/x", "set WEBDAV_USER and WEBDAV_PASSWORD"),
         ("webdavs://host/a//b", "empty part"),
         ("https://dav:open-sesame@host/x", "take it out"),
     ] {
@@ -285,6 +337,9 @@ fn refused(shore: &Shore, alter: impl Fn(&mut Command), code: i32, said: &str) {
     alter(&mut doctor);
     let doctor = ended(&mut doctor);
     assert_eq!(doctor.code, Some(code), "{} {}", doctor.out, doctor.err);
+    let health = |finding: &&Value| finding["health"] == "bad" || finding["health"] == "unknown";
+    let worst = doctor.json()["findings"].as_array().unwrap().iter().find(health).unwrap()["text"].to_string();
+    assert!(worst.contains(said) && worst.contains(&shore.url("store")), "{worst}");
     assert!(!shore.place.path("three/.longshore").exists());
     assert_eq!(shore.place.files("one").len(), 4);
 }
@@ -297,6 +352,16 @@ fn a_wrong_password_is_an_error() {
     };
     refused(&shore, wrong, 1, "check WEBDAV_USER and WEBDAV_PASSWORD");
     shore.settle();
+    // Each command shows it a few times at the most: servers lock accounts.
+    let shown = |command: &mut Command| {
+        let before = shore.server.wrong_logins();
+        wrong(command);
+        ended(command).fails(1);
+        shore.server.wrong_logins() - before
+    };
+    let mut sync = Shore::command();
+    assert!(shown(sync.args(["--json", "sync"]).arg(shore.place.path("one"))) <= 3);
+    assert!(shown(&mut shore.init_at(&shore.url("store"), "three", &[])) <= 3);
 }
 
 #[test]
@@ -330,46 +395,38 @@ fn a_login_page_in_the_server_s_place_is_an_error() {
     shore.settle();
 }
 
-#[test]
-fn a_server_that_lets_nobody_write_is_an_error() {
+/// Every write is answered with this status until the server recovers: each device is told so, by the sync and by the doctor, who
+/// only reads goes on, and nothing is lost, here or there.
+#[track_caller]
+fn unwritable(status: u16, code: i32, said: &str) {
     let shore = Shore::settled();
-    shore.server.refuse_writes(403);
+    shore.server.refuse_writes(status);
     shore.place.write("one/new.txt", "new");
-    let line = shore.sync("one").fails(1);
-    assert!(line.contains(&shore.url("store")) && line.contains("it forbids this"), "{line}");
-    assert_eq!(ended(&mut Shore::doctor(&shore.url("store"))).code, Some(1));
-    // Who only reads goes on.
-    shore.sync("two").ok();
-    shore.server.recover();
-    shore.settle();
-}
-
-#[test]
-fn a_full_server_is_an_error_until_there_is_room_again() {
-    let shore = Shore::settled();
-    shore.server.refuse_writes(507);
-    shore.place.write("one/new.txt", "new");
-    let line = shore.sync("one").fails(1);
-    assert!(line.contains(&shore.url("store")) && line.contains("no room left"), "{line}");
-    shore.server.recover();
-    shore.settle();
-    assert_eq!(shore.place.read("two/new.txt").unwrap(), "new");
-}
-
-#[test]
-fn a_server_that_takes_nothing_so_large_is_an_error() {
-    let shore = Shore::settled();
-    shore.server.refuse_writes(413);
-    shore.place.write("one/new.txt", "new");
-    let line = shore.sync("one").fails(2);
-    assert!(line.contains(&shore.url("store")), "{line}");
-    assert!(line.contains("it takes no object this large; raise its limit for uploads"), "{line}");
-    // Nothing is lost, here or there.
+    let line = shore.sync("one").fails(code);
+    assert!(line.contains(&shore.url("store")) && line.contains(said), "{line}");
+    let doctor = ended(&mut Shore::doctor(&shore.url("store")));
+    assert_eq!(doctor.code, Some(1), "{} {}", doctor.out, doctor.err);
+    assert!(told(&doctor.json(), "writable").contains(said), "{}", doctor.out);
     assert_eq!((shore.place.files("one").len(), shore.place.files("two").len()), (4, 3));
     shore.sync("two").ok();
     shore.server.recover();
     shore.settle();
     assert_eq!(shore.place.read("two/new.txt").unwrap(), "new");
+}
+
+#[test]
+fn a_server_that_lets_nobody_write_is_an_error() {
+    unwritable(403, 1, "it forbids this; reading, writing, moving and deleting are needed");
+}
+
+#[test]
+fn a_full_server_is_an_error_until_there_is_room_again() {
+    unwritable(507, 1, "it has no room left; make some there");
+}
+
+#[test]
+fn a_server_that_takes_nothing_so_large_is_an_error() {
+    unwritable(413, 2, "it takes no object this large; raise its limit for uploads");
 }
 
 #[test]

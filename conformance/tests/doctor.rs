@@ -63,6 +63,16 @@ async fn what_the_first_use_refuses_the_doctor_refuses_for_the_same_reason() {
     assert_eq!(seen, BTreeSet::from(Flaw::ALL), "a flaw that no storage here has is not shown");
 }
 
+/// The first use of a store races with a few bytes; the doctor has the time for more.
+#[tokio::test(start_paused = true)]
+async fn a_storage_that_decides_late_for_large_bodies_is_unsafe() {
+    let decides_late = |broken: &broken::runs::Broken| broken.name == "create of more than 64 KiB checks, then writes";
+    let harness = (broken::storage::table().iter().find(|broken| decides_late(broken)).unwrap().harness)();
+    let findings = examine(&opener(harness)).await;
+    let raced = findings.iter().find(|finding| finding.topic == "creates once, raced").unwrap();
+    assert_eq!(raced.health, Health::Bad, "{raced}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_sound_storage_is_good() {
     let findings = examine(&opener(wrong::sound())).await;

@@ -127,6 +127,10 @@ pub struct Listing {
 }
 
 /// What a storage guarantees. Nothing here is taken on trust: the core probes it.
+///
+/// That a read sees every acknowledged write is no capability: without it a storage breaks rule 2, and the probe and the suite
+/// refuse it. A read that is late all the same, as behind a mount's cache, costs a sync and no document: what it shows missing is
+/// looked at again or refused, and never taken for deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Capabilities {

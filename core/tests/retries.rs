@@ -13,8 +13,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::{self, StreamExt as _};
 use longshore_core::{
-    ByteRange, Change, Created, Document, DomainName, Error, ErrorKind, Folder, Hash, Listing, MemoryStorage, Object,
-    ObjectKey, Outcome, Payload, Prepared, Reply, Result, Sequence, Server, Storage, StoredServer, Written,
+    ByteRange, Change, Created, Document, DomainName, Error, ErrorKind, Folder, Hash, Listing, MemoryStorage,
+    MetadataName, Object, ObjectKey, Outcome, Payload, Prepared, Reply, Result, Sequence, Server, Storage,
+    StoreOptions, StoredServer, Written,
 };
 use support::sim::Sim;
 use support::{Bend, Forward, Rng};
@@ -334,11 +335,19 @@ fn a_name_that_is_taken_and_shows_nothing_is_looked_at_each_time() {
     }
 
     let (sim, calls) = (Sim::new(8), Arc::<Mutex<Vec<_>>>::default());
-    let storage = Arc::new(Forward::new(MemoryStorage::new(), Hidden(calls.clone())));
-    let server = StoredServer::new(storage, sim.runtime(), &DomainName::default()).unwrap();
+    let memory = MemoryStorage::new();
+    let server = |storage| StoredServer::new(storage, sim.runtime(), &DomainName::default()).unwrap();
+    sim.run(server(Arc::new(memory.clone())).initialize(&StoreOptions::default()), || false).unwrap().unwrap();
+    let server = server(Arc::new(Forward::new(memory, Hidden(calls.clone()))));
     let error = sim.run(server.changes_write(&entry()), || false).unwrap().unwrap_err();
     assert_eq!((error.kind(), error.outcome()), (ErrorKind::Corrupt, Outcome::Unknown));
     assert_eq!(*calls.lock().unwrap(), ["create", "get"].repeat(5));
+
+    // What is not shown may be this very version, whose first answer was lost.
+    let name = MetadataName::new("settings").unwrap();
+    let written = sim.run(server.metadata_write(&name, None, "x".into()), || false).unwrap();
+    let error = written.unwrap_err();
+    assert_eq!((error.kind(), error.outcome()), (ErrorKind::Corrupt, Outcome::Unknown));
 }
 
 /// The same pauses as for other requests, and as long as the server asks.

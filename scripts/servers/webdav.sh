@@ -4,6 +4,7 @@
 # `server` with that configuration in its command line. Files lie in DIR/data.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
+SCHEME=http
 DAV_USER=dav
 DAV_PASSWORD=dav-pass-1
 
@@ -23,15 +24,16 @@ first_of() {
 }
 
 print_env() {
-    echo "WEBDAV_URL=http://127.0.0.1:$PORT/"
+    echo "WEBDAV_URL=$SCHEME://127.0.0.1:$PORT/"
     echo "WEBDAV_USER=$DAV_USER"
     echo "WEBDAV_PASSWORD=$DAV_PASSWORD"
+    ! declare -F print_more >/dev/null || print_more
 }
 
 begin() {
     stop_if_it_fails
     serve
-    await server "$DIR/" 60 answers "http://127.0.0.1:$PORT/"
+    await server "$DIR/" 60 answers "$SCHEME://127.0.0.1:$PORT/"
     print_env
 }
 

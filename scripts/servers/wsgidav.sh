@@ -15,7 +15,11 @@
 #   PYTHON=python3              the interpreter that install uses (with venv)
 . "$(dirname "$0")/webdav.sh"
 
-VERSION=4.4.0
+# With all that they need, so that the same server is measured each time.
+readonly PACKAGES=(
+    wsgidav==4.4.0 cheroot==11.1.2 lxml==6.1.3 defusedxml==0.7.1 jaraco.functools==4.6.0 Jinja2==3.1.6 json5==0.17.3
+    MarkupSafe==3.0.4 more-itertools==11.2.1 PyYAML==6.0.3
+)
 AUTH=${AUTH:-basic}
 WSGIDAV_ROOT=${WSGIDAV_ROOT:-$HOME/.local/share/wsgidav}
 PYTHON=${PYTHON:-python3}
@@ -23,7 +27,7 @@ SETTINGS=(AUTH WSGIDAV_ROOT)
 
 install_server() {
     "$PYTHON" -m venv "$WSGIDAV_ROOT"
-    "$WSGIDAV_ROOT/bin/pip" install --quiet "wsgidav==$VERSION" cheroot lxml >&2
+    "$WSGIDAV_ROOT/bin/pip" install --quiet "${PACKAGES[@]}" >&2
 }
 
 serve() {

@@ -1,6 +1,7 @@
 //! Sends a request, once.
 
 use std::fmt;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,6 +10,7 @@ use tokio::time::Instant;
 
 use crate::failure::{FailureKind, SendFailure};
 use crate::idle::{Activity, Incoming, Outgoing};
+use crate::options::HttpOptions;
 
 /// A client with one pool of kept-alive connections. Its clones share the pool.
 ///
@@ -16,6 +18,9 @@ use crate::idle::{Activity, Incoming, Outgoing};
 #[derive(Clone)]
 pub struct Http {
     pub(crate) client: reqwest::Client,
+    /// Without a pool; made when it is needed first.
+    pub(crate) unpooled: Arc<OnceLock<reqwest::Client>>,
+    pub(crate) options: HttpOptions,
     pub(crate) idle: Duration,
     pub(crate) budget: Option<Duration>,
 }
@@ -33,6 +38,30 @@ impl Http {
         B: Body<Data = Bytes> + Send + Sync + Unpin + 'static,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
+        self.send_by(&self.client, request).await
+    }
+
+    /// As [`send`](Self::send), over a connection that nothing was sent over before, and nothing will be: for what broke on a kept-alive
+    /// one, since a server that closes one of those often closes all.
+    pub async fn send_anew<B>(&self, request: http::Request<B>) -> Result<http::Response<Incoming>, SendFailure>
+    where
+        B: Body<Data = Bytes> + Send + Sync + Unpin + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        // The same settings made a client before.
+        let made = || self.options.unpooled().unwrap_or_else(|_| self.client.clone());
+        self.send_by(self.unpooled.get_or_init(made), request).await
+    }
+
+    async fn send_by<B>(
+        &self,
+        client: &reqwest::Client,
+        request: http::Request<B>,
+    ) -> Result<http::Response<Incoming>, SendFailure>
+    where
+        B: Body<Data = Bytes> + Send + Sync + Unpin + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
         let activity = Activity::new();
         let end = self.budget.and_then(|budget| Instant::now().checked_add(budget));
         let watched = activity.clone();
@@ -40,7 +69,7 @@ impl Http {
         // Its error repeats the address.
         let request = reqwest::Request::try_from(request)
             .map_err(|_| SendFailure::new(FailureKind::Malformed, "the address is malformed"))?;
-        let response = activity.watch(self.client.execute(request), self.idle, end).await??;
+        let response = activity.watch(client.execute(request), self.idle, end).await??;
         let response: http::Response<reqwest::Body> = response.into();
         Ok(response.map(|body| Incoming::new(body, self.idle, end)))
     }

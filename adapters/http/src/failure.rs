@@ -5,6 +5,7 @@ use std::fmt;
 use std::io;
 
 use longshore_core::{Error, ErrorKind, Outcome};
+use rustls::CertificateError;
 
 /// What went wrong on the way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +15,10 @@ pub enum FailureKind {
     Connect,
     /// The server's certificate is not trusted. Nothing was sent.
     Certificate,
+    /// The server's certificate is made out to another name than that in the address. Nothing was sent.
+    CertificateName,
+    /// The server's certificate has expired, or is not valid yet. Nothing was sent.
+    CertificateTime,
     /// What answers there does not speak TLS as we do. Nothing was sent.
     Tls,
     /// The server closed the connection, or the request, before it took the request up, and says so as only HTTP/2 can: nothing was
@@ -69,6 +74,12 @@ impl fmt::Display for SendFailure {
             FailureKind::Certificate => {
                 "the server's certificate is not trusted; if it is your own, give its CA certificate, in an address as ca=FILE"
             }
+            FailureKind::CertificateName => {
+                "the server's certificate does not match the host name; use a name in the address that the certificate is made out to"
+            }
+            FailureKind::CertificateTime => {
+                "the server's certificate is out of date; renew it on the server, or set the clock of this machine"
+            }
             FailureKind::Tls => "no TLS connection; is this an http address, or a port for plain text?",
             FailureKind::Refused => "the server did not take the request up",
             FailureKind::Idle => "the connection stood still",
@@ -113,7 +124,16 @@ fn is_refusal(error: &h2::Error) -> bool {
 }
 
 fn of_tls(error: &rustls::Error) -> FailureKind {
+    use CertificateError::{
+        Expired, ExpiredContext, NotValidForName, NotValidForNameContext, NotValidYet, NotValidYetContext,
+    };
     match error {
+        rustls::Error::InvalidCertificate(NotValidForName | NotValidForNameContext { .. }) => {
+            FailureKind::CertificateName
+        }
+        rustls::Error::InvalidCertificate(
+            Expired | ExpiredContext { .. } | NotValidYet | NotValidYetContext { .. },
+        ) => FailureKind::CertificateTime,
         rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented => FailureKind::Certificate,
         _ => FailureKind::Tls,
     }
@@ -141,4 +161,19 @@ fn innermost(error: &(dyn StdError + 'static)) -> String {
         last = source;
     }
     last.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_with_a_certificate_decides_what_helps() {
+        let hint = |error| SendFailure::new(of_tls(&rustls::Error::InvalidCertificate(error)), "").to_string();
+        assert!(hint(CertificateError::UnknownIssuer).contains("give its CA certificate"));
+        assert!(hint(CertificateError::NotValidForName).contains("does not match the host name"));
+        for out_of_date in [CertificateError::Expired, CertificateError::NotValidYet] {
+            assert!(hint(out_of_date).contains("is out of date"));
+        }
+    }
 }

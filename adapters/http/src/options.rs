@@ -1,6 +1,7 @@
 //! How to reach servers: certificates, proxy, timeouts.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use longshore_core::{Error, ErrorKind, Result};
@@ -116,8 +117,19 @@ impl HttpOptions {
     ///
     /// Errors: `Invalid` for a malformed certificate, proxy address or user agent, which the message does not repeat.
     pub fn build(self) -> Result<Http> {
+        let client = made(self.client()?)?;
+        let (idle, budget) = (self.idle_timeout, self.request_budget);
+        Ok(Http { client, unpooled: Arc::default(), options: self, idle, budget })
+    }
+
+    /// The same, without a pool.
+    pub(crate) fn unpooled(&self) -> Result<reqwest::Client> {
+        made(self.client()?.pool_max_idle_per_host(0))
+    }
+
+    fn client(&self) -> Result<reqwest::ClientBuilder> {
         let mut client = reqwest::Client::builder()
-            .user_agent(self.user_agent)
+            .user_agent(self.user_agent.as_str())
             .connect_timeout(self.connect_timeout)
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
@@ -155,10 +167,7 @@ impl HttpOptions {
             let proxy = Proxy::all(address.as_str()).map_err(|_| invalid("the proxy's address is malformed"))?;
             client = client.proxy(proxy.no_proxy(self.no_proxy.as_deref().and_then(NoProxy::from_string)));
         }
-        let client = client
-            .build()
-            .map_err(|_| invalid("the settings give no HTTP client: look at the user agent and the CA certificate"))?;
-        Ok(Http { client, idle: self.idle_timeout, budget: self.request_budget })
+        Ok(client)
     }
 }
 
@@ -191,6 +200,12 @@ pub fn read_certificates(path: &str) -> Result<Vec<u8>> {
             .with_key(path)
             .with_source(error)
     })
+}
+
+fn made(client: reqwest::ClientBuilder) -> Result<reqwest::Client> {
+    client
+        .build()
+        .map_err(|_| invalid("the settings give no HTTP client: look at the user agent and the CA certificate"))
 }
 
 fn invalid(what: &'static str) -> Error {

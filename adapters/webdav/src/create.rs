@@ -17,7 +17,7 @@ use longshore_core::{Created, Error, ErrorKind, ObjectKey, Outcome, Reply, Resul
 use tokio::runtime::Handle;
 use tokio::time::sleep;
 
-use crate::client::{Answer, Ask};
+use crate::client::{Answer, Ask, BROKEN, is_lost};
 use crate::folders::Made;
 use crate::place::Place;
 use crate::storage::Inner;
@@ -130,34 +130,33 @@ impl Inner {
     /// A temporary collection with its one file.
     async fn filled(&self, parent: &Place, bytes: &Bytes) -> Result<Place> {
         let ahead = self.spares.take(parent).await;
-        let fresh = ahead.is_none();
-        let temporary = match ahead {
+        let mut fresh = ahead.is_none();
+        let mut temporary = match ahead {
             Some(place) => place,
             None => self.temporary_in(parent).await?,
         };
-        match self.fill(&temporary, bytes).await {
-            Ok(()) => Ok(temporary),
+        let mut broken = 0;
+        loop {
+            let Err(error) = self.send_small(&temporary.join(ObjectKey::DATA), bytes, broken > 0).await else {
+                return Ok(temporary);
+            };
+            self.discard(&temporary).await;
             // One that was made long ago may have been taken for a leftover, and a kept-alive connection may break.
-            Err(error) if (!fresh && error.kind() != ErrorKind::Denied) || is_broken(&error) => {
-                self.discard(&temporary).await;
-                let temporary = self.temporary_in(parent).await?;
-                self.fill(&temporary, bytes).await.map(|()| temporary)
+            let taken_away = !fresh && error.kind() != ErrorKind::Denied;
+            if broken == BROKEN || !(taken_away || is_lost(&error)) {
+                return Err(error);
             }
-            Err(error) => {
-                self.discard(&temporary).await;
-                Err(error)
-            }
+            broken += usize::from(is_lost(&error));
+            fresh = true;
+            temporary = self.temporary_in(parent).await?;
         }
     }
 
-    async fn fill(&self, temporary: &Place, bytes: &Bytes) -> Result<()> {
-        self.send_small(&temporary.join(ObjectKey::DATA), bytes).await
-    }
-
-    pub(crate) async fn send_small(&self, file: &Place, bytes: &Bytes) -> Result<()> {
+    /// A file whose name nobody else knows.
+    pub(crate) async fn send_small(&self, file: &Place, bytes: &Bytes, anew: bool) -> Result<()> {
         // Sent again to the same name, it could meet its own first try, cut and late.
         let ask = Ask::new("PUT", self.client.file(file)).with_upload(Upload::Bytes(bytes.clone())).once();
-        let answer = self.client.send(ask).await?;
+        let answer = self.client.send(if anew { ask.anew() } else { ask }).await?;
         if !answer.is_done() {
             return Err(answer.error());
         }
@@ -272,11 +271,6 @@ const LARGEST: usize = 64 * 1024 * 1024;
 /// Whether a refusal stays one however often it is asked: of who we are, or for want of room.
 fn is_final(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::Denied | ErrorKind::Full | ErrorKind::Invalid | ErrorKind::Unsupported)
-}
-
-/// Whether no answer came at all, from a server that may well be there.
-fn is_broken(error: &Error) -> bool {
-    error.kind() == ErrorKind::Unavailable && error.outcome() == Outcome::Unknown && !error.throttled()
 }
 
 fn unknown(what: &'static str) -> Error {

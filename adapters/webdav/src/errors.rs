@@ -41,7 +41,7 @@ fn of_status(status: u16, page: bool) -> Error {
         429 | 503 | 509 => error(Unavailable, ": it limits our rate").with_outcome(Outcome::Unknown).with_throttled(),
         507 => error(Full, ": it has no room left; make some there"),
         409 | 412 | 500..=599 => error(Unavailable, "").with_outcome(Outcome::Unknown),
-        _ => error(Invalid, ""),
+        _ => error(Invalid, ", which no folder of a WebDAV server does; check the address"),
     }
 }
 

@@ -12,9 +12,6 @@ use crate::place::Place;
 use crate::storage::Inner;
 use crate::upload::Upload;
 
-/// The most bytes of one resource's properties.
-const PROPERTIES: usize = 256 * 1024;
-
 impl Inner {
     pub(crate) async fn get(&self, key: &ObjectKey, range: ByteRange) -> Result<Reply<Option<Object>>> {
         let place = Place::from(key);
@@ -119,7 +116,7 @@ impl Inner {
         let value = match answer.status {
             207 => {
                 self.client.root.seen();
-                let members = members(&answer.bytes(PROPERTIES).await?)?;
+                let members = members(bytes_of(answer.body)).await?;
                 members.into_iter().find(|member| !member.gone && !member.collection).and_then(|member| member.len)
             }
             404 | 410 => {
@@ -187,7 +184,7 @@ fn gone() -> Error {
     Error::new(ErrorKind::Unavailable, "the object was deleted while it was read")
 }
 
-fn bytes_of(body: Incoming) -> ByteStream {
+pub(crate) fn bytes_of(body: Incoming) -> ByteStream {
     stream::try_unfold(body, |mut body| async move {
         loop {
             let Some(frame) = body.frame().await else { return Ok(None) };

@@ -36,9 +36,10 @@
 //! | `client` | one request after another: logins, redirections, locks |
 //! | `auth`, `throttle` | who we are; how fast we may go |
 //! | `place`, `root`, `folders`, `spares` | where things lie, and what is known to be there |
-//! | `multistatus`, `upload`, `errors` | what goes up and what comes down |
+//! | `multistatus`, `arriving`, `upload`, `errors` | what goes up and what comes down |
 
 mod address;
+mod arriving;
 mod auth;
 mod builder;
 mod client;

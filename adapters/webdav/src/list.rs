@@ -7,13 +7,12 @@ use longshore_core::{Error, ErrorKind, Folder, Listing, ObjectKey, Reply, Result
 use tokio::time::sleep;
 
 use crate::client::{Answer, Ask};
+use crate::get::bytes_of;
 use crate::multistatus::{Member, PROPFIND, members};
 use crate::place::{Place, is_temporary};
 use crate::storage::Inner;
 use crate::upload::Upload;
 
-/// The most bytes of a listing: a folder of ours has a few hundred members, of a few hundred bytes each.
-const LARGEST: usize = 64 * 1024 * 1024;
 /// How often a listing is asked for that fails because a member went while the server looked at it, as a temporary does.
 const TRIES: u32 = 5;
 const FIRST_PAUSE: Duration = Duration::from_millis(30);
@@ -57,7 +56,7 @@ impl Inner {
             let time: Option<ServerTime> = answer.time;
             let failed = match answer.status {
                 207 => {
-                    let all = members(&answer.bytes(LARGEST).await?)?;
+                    let all = members(bytes_of(answer.body)).await?;
                     return Ok(Reply { value: below(all, &self.client.base.path(place)), time });
                 }
                 404 | 410 if place.is_root() => return Err(answer.error()),

@@ -1,17 +1,19 @@
 //! Reads the answers of `PROPFIND` (RFC 4918, section 13), whatever prefixes and namespaces they are written with.
 //!
-//! It is read event by event. Nothing in it can make it grow: no entity but the five of XML is known, a document type is refused,
-//! depth and length are bounded.
+//! It is read event by event, as it comes: nothing is held of it but what each resource is said to be. Nothing in it can make that grow:
+//! no entity but the five of XML is known, a document type is refused, and these are bounded: elements within elements, the bytes of
+//! one resource, and all names together.
 
 use std::time::UNIX_EPOCH;
 
-use longshore_core::{Error, ErrorKind, Result, ServerTime};
+use longshore_core::{ByteStream, Error, ErrorKind, Result, ServerTime};
 use quick_xml::NsReader;
 use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::Event;
 use quick_xml::name::ResolveResult;
 use url::Url;
 
+use crate::arriving::Arriving;
 use crate::place::decoded;
 
 /// What is asked for.
@@ -22,6 +24,10 @@ pub(crate) const PROPFIND: &str = concat!(
 
 /// Elements within elements; RFC 4918 needs six.
 const DEEPEST: usize = 64;
+/// Bytes of one resource, with all properties that nobody asked for. It is also the most that is held of what was not understood yet.
+const LARGEST: usize = 256 * 1024;
+/// Bytes that all resources may take in memory together: a folder of ours has a few hundred.
+const MOST: usize = 64 * 1024 * 1024;
 
 /// One resource of an answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -50,36 +56,22 @@ impl Member {
 
 /// The resources of an answer, in its order.
 ///
-/// Errors: `Unavailable` for what is no whole answer: a page for people, one that was cut.
-pub(crate) fn members(xml: &[u8]) -> Result<Vec<Member>> {
-    let mut reader = NsReader::from_reader(xml);
-    let mut answer = Reading::default();
-    loop {
-        let (namespace, event) = reader.read_resolved_event().map_err(|_| malformed())?;
+/// Errors: `Unavailable` for what is no whole answer: a page for people, one that was cut, one beyond the bounds; that of the stream.
+pub(crate) async fn members(answer: ByteStream) -> Result<Vec<Member>> {
+    let (arriving, failure) = Arriving::new(answer, LARGEST, too_large);
+    let mut reader = NsReader::from_reader(arriving);
+    let (mut reading, mut event) = (Reading::default(), Vec::new());
+    while !reading.ended {
+        event.clear();
+        let read = reader.read_resolved_event_into_async(&mut event).await;
+        let (namespace, event) = read.map_err(|_| failure.take().unwrap_or_else(malformed))?;
         // Some servers forget the colon. Properties of other namespaces have names of their own.
         let dav = matches!(namespace, ResolveResult::Bound(bound) if matches!(bound.0, b"DAV:" | b"DAV"));
-        match event {
-            Event::Start(tag) => answer.begin(if dav { tag.local_name().into_inner() } else { b"" })?,
-            Event::Empty(tag) => {
-                answer.begin(if dav { tag.local_name().into_inner() } else { b"" })?;
-                answer.end();
-            }
-            Event::Text(text) => answer.text.push_str(&text.decode().map_err(|_| malformed())?),
-            Event::CData(text) => answer.text.push_str(&text.decode().map_err(|_| malformed())?),
-            Event::GeneralRef(reference) => {
-                if let Some(letter) = reference.resolve_char_ref().map_err(|_| malformed())? {
-                    answer.text.push(letter);
-                } else {
-                    let name = reference.decode().map_err(|_| malformed())?;
-                    answer.text.push_str(resolve_predefined_entity(&name).ok_or_else(malformed)?);
-                }
-            }
-            Event::End(_) => answer.end(),
-            Event::Eof if answer.whole => return Ok(answer.members),
-            Event::DocType(_) | Event::Eof => return Err(malformed()),
-            Event::Decl(_) | Event::PI(_) | Event::Comment(_) => {}
+        if reading.take(dav, event)? {
+            reader.get_mut().allow(LARGEST);
         }
     }
+    Ok(reading.members)
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,7 +98,12 @@ struct Reading {
     /// What the properties of one status say, until the status is known.
     found: Found,
     members: Vec<Member>,
+    /// What they take in memory.
+    held: usize,
+    /// The outermost element has ended,
     whole: bool,
+    /// and then the answer.
+    ended: bool,
 }
 
 #[derive(Default)]
@@ -118,6 +115,33 @@ struct Found {
 }
 
 impl Reading {
+    /// Says whether one resource more is known.
+    fn take(&mut self, dav: bool, event: Event<'_>) -> Result<bool> {
+        let before = self.members.len();
+        match event {
+            Event::Start(tag) => self.begin(if dav { tag.local_name().into_inner() } else { b"" })?,
+            Event::Empty(tag) => {
+                self.begin(if dav { tag.local_name().into_inner() } else { b"" })?;
+                self.end()?;
+            }
+            Event::Text(text) => self.text.push_str(&text.decode().map_err(|_| malformed())?),
+            Event::CData(text) => self.text.push_str(&text.decode().map_err(|_| malformed())?),
+            Event::GeneralRef(reference) => {
+                if let Some(letter) = reference.resolve_char_ref().map_err(|_| malformed())? {
+                    self.text.push(letter);
+                } else {
+                    let name = reference.decode().map_err(|_| malformed())?;
+                    self.text.push_str(resolve_predefined_entity(&name).ok_or_else(malformed)?);
+                }
+            }
+            Event::End(_) => self.end()?,
+            Event::Eof if self.whole => self.ended = true,
+            Event::DocType(_) | Event::Eof => return Err(malformed()),
+            Event::Decl(_) | Event::PI(_) | Event::Comment(_) => {}
+        }
+        Ok(self.members.len() > before)
+    }
+
     fn begin(&mut self, name: &[u8]) -> Result<()> {
         let element = match name {
             b"multistatus" => Element::Multistatus,
@@ -133,7 +157,10 @@ impl Reading {
             _ => Element::Other,
         };
         let outermost = self.open.is_empty();
-        if self.open.len() == DEEPEST || self.whole || outermost != (element == Element::Multistatus) {
+        if self.open.len() == DEEPEST {
+            return Err(beyond("more than 64 elements within elements"));
+        }
+        if self.whole || outermost != (element == Element::Multistatus) {
             return Err(malformed());
         }
         match element {
@@ -147,8 +174,8 @@ impl Reading {
         Ok(())
     }
 
-    fn end(&mut self) {
-        let Some(element) = self.open.pop() else { return };
+    fn end(&mut self) -> Result<()> {
+        let Some(element) = self.open.pop() else { return Ok(()) };
         let text = std::mem::take(&mut self.text);
         let text = text.trim();
         match (element, self.open.last()) {
@@ -167,10 +194,22 @@ impl Reading {
                     self.member.modified = self.member.modified.or(found.modified);
                 }
             }
-            (Element::Response, _) => self.members.push(std::mem::take(&mut self.member)),
+            (Element::Response, _) => return self.hold(),
             (Element::Multistatus, None) => self.whole = true,
             _ => {}
         }
+        Ok(())
+    }
+
+    fn hold(&mut self) -> Result<()> {
+        let mut member = std::mem::take(&mut self.member);
+        member.path.shrink_to_fit();
+        self.held += size_of::<Member>() + member.path.len();
+        if self.held > MOST {
+            return Err(beyond("names of more than 64 MiB"));
+        }
+        self.members.push(member);
+        Ok(())
     }
 }
 
@@ -252,12 +291,43 @@ fn malformed() -> Error {
     )
 }
 
+fn too_large() -> Error {
+    beyond("one resource of more than 256 KiB")
+}
+
+fn beyond(what: &str) -> Error {
+    Error::new(ErrorKind::Unavailable, format!("the server's listing has {what}, which is beyond what is read of any"))
+}
+
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+    use futures::{FutureExt as _, StreamExt as _, stream};
+
     use super::*;
 
+    /// What is read of an answer that comes in such pieces.
+    fn read_in(pieces: impl Iterator<Item = Result<Bytes>> + Send + 'static) -> Result<Vec<Member>> {
+        members(stream::iter(pieces).boxed()).now_or_never().unwrap()
+    }
+
+    fn in_pieces(xml: &str, len: usize) -> Result<Vec<Member>> {
+        let pieces: Vec<_> = xml.as_bytes().chunks(len).map(|piece| Ok(Bytes::copy_from_slice(piece))).collect();
+        read_in(pieces.into_iter())
+    }
+
+    /// The same, however it is cut in pieces.
+    fn all(xml: &str) -> Result<Vec<Member>> {
+        let whole = in_pieces(xml, xml.len().max(1));
+        for len in [1, 2, 3, 7, 100] {
+            let pieces = in_pieces(xml, len);
+            assert_eq!(pieces.as_ref().ok(), whole.as_ref().ok(), "{len}: {xml}");
+        }
+        whole
+    }
+
     fn read(xml: &str) -> Vec<Member> {
-        members(xml.as_bytes()).unwrap()
+        all(xml).unwrap()
     }
 
     #[test]
@@ -345,7 +415,7 @@ mod tests {
     }
 
     fn members_of(namespace: &str) -> Result<Vec<Member>> {
-        members(format!("<multistatus xmlns='{namespace}'><response/></multistatus>").as_bytes())
+        all(&format!("<multistatus xmlns='{namespace}'><response/></multistatus>"))
     }
 
     #[test]
@@ -363,8 +433,51 @@ mod tests {
             "<multistatus xmlns='DAV:'></response></multistatus>",
             &deep,
         ] {
-            assert!(members(xml.as_bytes()).is_err(), "{xml}");
+            assert!(all(xml).is_err(), "{xml}");
         }
         assert!(read("<multistatus xmlns='DAV:'/>").is_empty());
+    }
+
+    const BEGIN: &str = "<multistatus xmlns='DAV:'>";
+
+    /// Whatever goes on for ever is read up to a bound, which the error names.
+    #[test]
+    fn what_is_beyond_the_bounds_names_them() {
+        let response = format!("<response><href>/{}</href></response>", "a".repeat(LARGEST - 100));
+        let endless = [
+            ("<response><href>", "a", "one resource of more than 256 KiB"),
+            ("", " ", "one resource of more than 256 KiB"),
+            ("<response><propstat><prop>", "<a/>", "one resource of more than 256 KiB"),
+            ("<", "a", "one resource of more than 256 KiB"),
+            ("</multistatus>", " ", "one resource of more than 256 KiB"),
+            ("", "<a>", "more than 64 elements within elements"),
+            ("", response.as_str(), "names of more than 64 MiB"),
+        ];
+        for (begin, on, bound) in endless {
+            let piece = Bytes::from(on.repeat(1000 / on.len() + 1));
+            let pieces = std::iter::once(Bytes::from(format!("{BEGIN}{begin}"))).chain(std::iter::repeat(piece));
+            let error = read_in(pieces.map(Ok)).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Unavailable);
+            assert!(error.to_string().contains(bound), "{begin}{on}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_resource_may_be_as_large_as_the_bound_after_any_number_of_others() {
+        let large = format!("<response><href>/a</href><a>{}</a></response>", "a".repeat(LARGEST - 100));
+        let members = in_pieces(&format!("{BEGIN}{}</multistatus>", large.repeat(10)), 5000).unwrap();
+        assert_eq!(members.len(), 10);
+    }
+
+    /// What broke the stream is told, and what came before is no listing.
+    #[test]
+    fn a_stream_that_breaks_is_no_shorter_listing() {
+        let whole = format!("{BEGIN}<response><href>/a</href></response></multistatus>");
+        for at in 0..whole.len() {
+            let pieces =
+                [Ok(Bytes::copy_from_slice(&whole.as_bytes()[..at])), Err(Error::new(ErrorKind::Unavailable, "cut"))];
+            assert!(read_in(pieces.into_iter()).unwrap_err().to_string().contains("cut"), "{at}");
+            assert!(all(&whole[..at]).is_err(), "{at}");
+        }
     }
 }

@@ -36,10 +36,10 @@ impl Inner {
         let (mut temporary, mut next) = (folder.temporary()?, Some(upload));
         let mut litter = vec![Litter::file(self, &temporary)];
         let mut sent = Ok(());
-        for _ in 0..=BROKEN {
+        for broken in 0..=BROKEN {
             let Some(upload) = next.take() else { break };
             next = upload.again();
-            sent = self.send_up(&temporary, upload).await;
+            sent = self.send_up(&temporary, upload, broken > 0).await;
             if !sent.as_ref().is_err_and(is_lost) || next.is_none() {
                 break;
             }
@@ -57,8 +57,9 @@ impl Inner {
         Ok(reply)
     }
 
-    async fn send_up(&self, temporary: &Place, upload: Upload) -> Result<()> {
-        let answer = self.client.send(Ask::new("PUT", self.client.file(temporary)).with_upload(upload).once()).await?;
+    async fn send_up(&self, temporary: &Place, upload: Upload, anew: bool) -> Result<()> {
+        let ask = Ask::new("PUT", self.client.file(temporary)).with_upload(upload).once();
+        let answer = self.client.send(if anew { ask.anew() } else { ask }).await?;
         if !answer.is_done() {
             if matches!(answer.status, 403 | 404 | 409 | 500) {
                 // What it lies in may have been removed.

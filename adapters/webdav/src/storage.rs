@@ -118,9 +118,27 @@ impl WebDav {
         self.inner.remove_empty(prefix).await.map_err(|error| self.inner.named(error, "remove_empty", &Place::root()))
     }
 
-    /// How objects that are created once come to be, and why so.
-    pub const CREATE_METHOD: &'static str = "publishes a collection and reads it back: a server may check first and rename then, and \
-        say of two that both won, but a collection that is not empty is never renamed over";
+    /// How objects that are created once come to be here, and why so: an end of a sentence, for people to read.
+    ///
+    /// ```
+    /// use longshore_core::Storage as _;
+    /// use longshore_webdav::WebDav;
+    ///
+    /// let storage = WebDav::open("webdavs://cloud.example.org/dav")?;
+    /// assert!(storage.create_method().starts_with("publishes a collection"));
+    /// assert!(storage.adopt(storage.capabilities().fallback));
+    /// assert!(storage.create_method().starts_with("is put beside its collection"));
+    /// # Ok::<(), longshore_core::Error>(())
+    /// ```
+    pub fn create_method(&self) -> &'static str {
+        if self.inner.moves_files() {
+            "is put beside its collection, moved into it, and read back: a collection that is moved is shown late or empty here, or \
+             copied, and a file that is moved was not"
+        } else {
+            "publishes a collection and reads it back: a server may check first and rename then, and say of two that both won, but a \
+             collection that is not empty is never renamed over"
+        }
+    }
 
     /// A complete server in this folder, for one domain: lease, log and metadata.
     pub fn server(self, runtime: Arc<dyn Runtime>, domain: &DomainName) -> Result<StoredServer> {

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use longshore_core::{ErrorKind, ObjectKey, Result};
 
-use crate::client::{Ask, Client};
+use crate::client::{Ask, BROKEN, Client, is_lost};
 use crate::folders::Made;
 use crate::place::Place;
 use crate::storage::Inner;
@@ -71,12 +71,16 @@ impl Inner {
         if !self.is_collection(record).await? {
             self.make_by_move(record).await?;
         }
-        let file = record.parent().temporary()?;
-        if let Err(error) = self.send_small(&file, bytes).await {
+        let mut broken = 0;
+        loop {
+            let file = record.parent().temporary()?;
+            let Err(error) = self.send_small(&file, bytes, broken > 0).await else { return Ok(file) };
             self.discard_file(&file).await;
-            return Err(error);
+            if broken == BROKEN || !is_lost(&error) {
+                return Err(error);
+            }
+            broken += 1;
         }
-        Ok(file)
     }
 
     /// This collection is there, and all above it.

@@ -66,11 +66,15 @@ pub(crate) struct Streamed {
     failure: Failure,
 }
 
-/// Why a payload's own stream ended, if it did: the connection only tells that it broke.
+/// Why a stream ended, if it did, where who reads it only hears that it broke.
 #[derive(Clone, Default)]
 pub(crate) struct Failure(Arc<Mutex<Option<Error>>>);
 
 impl Failure {
+    pub(crate) fn set(&self, error: Error) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+    }
+
     pub(crate) fn take(&self) -> Option<Error> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
@@ -101,7 +105,7 @@ impl Streamed {
                 }
                 (Some(Ok(_)), last) => self.last = last,
                 (Some(Err(error)), _) => {
-                    *self.failure.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                    self.failure.set(error);
                     return Poll::Ready(Some(Err(Broken)));
                 }
                 (None, last) => return Poll::Ready(last.map(|bytes| Ok(Frame::data(bytes)))),

@@ -1,14 +1,17 @@
 //! What a sync over WebDAV costs, counted at the socket: what a `create` in four steps adds to the core's calls shows here.
 //!
-//! Documents do not compress. Side by side are requests that a proxy answers only once all of them have begun.
+//! Documents do not compress. Side by side are requests that a proxy answers only once all of them have begun. The server is one in this
+//! process, or the one that `scripts/servers/with-webdav.sh` started.
 
 #![allow(clippy::unwrap_used, reason = "also in the helpers of tests")]
 
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use longshore_conformance::meter::{Devices, Tally, documents};
-use longshore_core::{Client, MemoryReplica, Storage};
+use longshore_core::{Client, MemoryReplica, ObjectKey, Storage};
 use longshore_webdav::{HttpOptions, WebDav};
 use longshore_webdav_double::Double;
 
@@ -19,14 +22,30 @@ const REST: Duration = Duration::from_secs(1);
 
 /// Devices whose processes have connections of their own to a folder on a server.
 async fn devices() -> Devices {
-    let double = Double::start().unwrap();
-    let connect = |meter| {
-        let http = HttpOptions::default().with_idle_timeout(IDLE);
-        let url = format!("http://{meter}/store");
-        let builder = WebDav::builder(url).with_password(Double::USER, Double::PASSWORD).with_http(http);
-        move || Ok(Arc::new(builder.clone().build()?) as Arc<dyn Storage>)
+    let connect = |folder: String, (user, password): (String, String)| {
+        move |meter: SocketAddr| {
+            let http = HttpOptions::default().with_idle_timeout(IDLE);
+            let url = format!("http://{meter}/{folder}");
+            let builder = WebDav::builder(url).with_password(user, password).with_http(http);
+            move || Ok(Arc::new(builder.clone().build()?) as Arc<dyn Storage>)
+        }
     };
-    Devices::start(double.address(), connect).await.unwrap().with(double)
+    let Ok(url) = std::env::var("WEBDAV_URL") else {
+        let (double, login) = (Double::start().unwrap(), (Double::USER.to_owned(), Double::PASSWORD.to_owned()));
+        return Devices::start(double.address(), connect("store".to_owned(), login)).await.unwrap().with(double);
+    };
+    let login = (std::env::var("WEBDAV_USER").unwrap(), std::env::var("WEBDAV_PASSWORD").unwrap());
+    let server = url.strip_prefix("http://").unwrap().trim_end_matches('/').parse().unwrap();
+    Devices::start(server, connect(fresh(&url, &login).await, login)).await.unwrap()
+}
+
+/// A folder that nobody used, made there.
+async fn fresh(url: &str, (user, password): &(String, String)) -> String {
+    static FOLDERS: AtomicUsize = AtomicUsize::new(0);
+    let folder = format!("budgets-{}-{}", std::process::id(), FOLDERS.fetch_add(1, Ordering::Relaxed));
+    let parent = WebDav::builder(url).with_password(user, password).build().unwrap();
+    parent.put(&ObjectKey::new(format!("{folder}/made")).unwrap(), "".into()).await.unwrap();
+    folder
 }
 
 /// What a sync costs, which takes these groups of requests side by side.

@@ -4,74 +4,14 @@
 
 #![allow(clippy::unwrap_used, reason = "also in the helpers of tests")]
 
-use std::fmt::Write as _;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+mod support;
+
 use std::time::Duration;
 
-use longshore_core::{ByteRange, Created, Error, ErrorKind, Folder, ObjectKey, Outcome, Payload, Storage as _};
-use longshore_http_script::{Answer, Script, raw, response};
+use longshore_core::{ByteRange, Created, Error, ErrorKind, Folder, Outcome, Payload, Storage as _};
+use longshore_http_script::{Answer, raw, response};
 use longshore_webdav::{HttpOptions, WebDav};
-
-fn script(answers: impl IntoIterator<Item = Answer>) -> Script {
-    Script::new(answers).unwrap()
-}
-
-fn folder(server: &Script) -> WebDav {
-    WebDav::builder(format!("http://{}/dav/my notes", server.address())).with_password("me", "sesame").build().unwrap()
-}
-
-fn record() -> ObjectKey {
-    ObjectKey::new("log/0000000000000001/data").unwrap()
-}
-
-fn segment() -> ObjectKey {
-    ObjectKey::new("segments/one").unwrap()
-}
-
-fn done(status: u16) -> Answer {
-    response(status, "", "")
-}
-
-/// A member of a listing.
-fn member(href: &str) -> String {
-    format!(
-        "<d:response><d:href>{href}</d:href><d:propstat><d:prop><d:getcontentlength>4</d:getcontentlength></d:prop>\
-         <d:status>HTTP/1.1 200 OK</d:status></d:propstat></d:response>"
-    )
-}
-
-fn listing(members: &[&str]) -> Answer {
-    let members: String = members.iter().map(|href| member(href)).collect();
-    response(207, "", &format!("<?xml version=\"1.0\"?><d:multistatus xmlns:d=\"DAV:\">{members}</d:multistatus>"))
-}
-
-/// The methods and targets of what was asked, with temporaries by one name.
-fn asked(server: &Script) -> Vec<String> {
-    let line = |head: &String| {
-        let line = head.lines().next().unwrap_or_default().trim_end_matches(" HTTP/1.1").to_owned();
-        match line.find("tmp.") {
-            Some(at) => format!("{}tmp{}", &line[..at], &line[at + 36..]),
-            None => line,
-        }
-    };
-    server.requests().iter().map(line).collect()
-}
-
-/// One line that holds no secret, also not in what is told of its causes.
-fn is_clear(error: &Error) {
-    let line = error.to_string();
-    assert!(line.lines().count() == 1 && line.len() < 400, "{line}");
-    let mut told = format!("{line} {error:?}");
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        write!(told, "{error} {error:?}").unwrap();
-        cause = error.source();
-    }
-    for secret in ["sesame", "bWU6c2VzYW1l", "Authorization"] {
-        assert!(!told.contains(secret), "{secret}: {told}");
-    }
-}
+use support::{asked, done, folder, is_clear, listing, read, record, script, segment};
 
 /// What a `create` comes to that meets these answers to its `MOVE` and what follows.
 async fn created(answers: impl IntoIterator<Item = Answer>) -> Result<Created, Error> {
@@ -91,10 +31,6 @@ async fn created(answers: impl IntoIterator<Item = Answer>) -> Result<Created, E
         ]
     );
     result.map(|reply| reply.value)
-}
-
-fn read(bytes: &str) -> Answer {
-    response(200, "", bytes)
 }
 
 #[tokio::test]
@@ -368,70 +304,6 @@ async fn bytes_that_were_compressed_on_the_way_are_refused() {
     assert!(folder(&server).get(&record(), ByteRange::ALL).await.unwrap().value.is_some());
 }
 
-#[tokio::test]
-async fn listings_come_in_every_form() {
-    let names = |answer: Answer| async move {
-        let server = script([answer]);
-        folder(&server).list(&Folder::new("log").unwrap(), None).await.map(|reply| reply.value.names)
-    };
-    let base = "/dav/my%20notes/log/";
-    let all = ["2", "1"].map(|name| format!("{base}{name}/"));
-    assert_eq!(names(listing(&[base, &all[0], &all[1]])).await.unwrap(), ["1", "2"]);
-    assert_eq!(names(listing(&[&all[0], &all[1]])).await.unwrap(), ["1", "2"]);
-    assert_eq!(
-        names(listing(&["http://nas/dav/my%20notes/log", "http://nas/dav/my%20notes/log/1"])).await.unwrap(),
-        ["1"]
-    );
-    assert_eq!(names(listing(&["/dav/my notes/log/", "/dav/my notes/log/%31"])).await.unwrap(), ["1"]);
-    let temporary = format!("{base}tmp.{:032x}/", 7);
-    assert_eq!(names(listing(&[base, &temporary, &format!("{base}.DS_Store")])).await.unwrap(), [""; 0]);
-    let without_colon = "<d:multistatus xmlns:d=\"DAV\"><d:response><d:href>/dav/my%20notes/log/1</d:href></d:response></d:multistatus>";
-    assert_eq!(names(response(207, "", without_colon)).await.unwrap(), ["1"]);
-    for broken in ["<d:multistatus xmlns:d=\"DAV:\"><d:response>", "", "<html></html>"] {
-        let error = names(response(207, "", broken)).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Unavailable, "{broken}");
-        is_clear(&error);
-    }
-    let cut = Answer::Close(raw(207, "Content-Length: 900\r\n", "<d:multistatus xmlns:d=\"DAV:\">"));
-    assert_eq!(names(cut).await.unwrap_err().kind(), ErrorKind::Unavailable);
-}
-
-/// Some servers show 750 names of a folder at the most, and some hide names that they keep for themselves. What is not listed is there all
-/// the same: it is found by its name, it is refused to who would create it, and it can be deleted.
-#[tokio::test]
-async fn what_a_listing_leaves_out_is_there() {
-    let base = "/dav/my%20notes/log/";
-    let numbered = |number: u64| format!("{base}{number:016}/");
-    let all: Vec<String> = (1..=750).map(numbered).collect();
-    let cut: Vec<&str> = all.iter().map(String::as_str).collect();
-    let hidden: Vec<&str> = cut.iter().copied().filter(|href| !href.ends_with("7/")).collect();
-    for (listed, beyond) in [(&cut, 751), (&hidden, 7)] {
-        let log = Folder::new("log").unwrap();
-        let server = script([listing(listed), listing(listed), read("another's")]);
-        let storage = folder(&server);
-        let names = storage.list(&log, None).await.unwrap().value.names;
-        assert_eq!(names.len(), listed.len());
-        assert!(names.is_sorted() && names[0] == format!("{:016}", 1));
-        let last = names.last().unwrap();
-        assert_eq!(storage.list(&log, Some(last)).await.unwrap().value.names, [""; 0]);
-        let key = ObjectKey::new(format!("log/{beyond:016}/data")).unwrap();
-        let object = storage.get(&key, ByteRange::ALL).await.unwrap().value.unwrap();
-        assert_eq!(object.read(100).await.unwrap(), "another's");
-        // The server may say to the loser that it is done.
-        for status in [201, 412] {
-            let server = script([listing(listed), done(201), done(201), done(status), read("another's"), done(204)]);
-            let storage = folder(&server);
-            storage.list(&log, None).await.unwrap();
-            assert_eq!(storage.create(&key, "mine".into()).await.unwrap().value, Created::Exists);
-        }
-        let server = script([listing(listed), done(201), done(404), done(204)]);
-        let storage = folder(&server);
-        storage.list(&log, None).await.unwrap();
-        storage.delete(&key).await.unwrap();
-        assert_eq!(asked(&server)[1], format!("MOVE {}", numbered(beyond)));
-    }
-}
-
 /// Where the name is taken, a server may put the collection into the one that is there, as `mv` does, and say that it is done.
 #[tokio::test]
 async fn a_move_that_nests_inside_the_target_publishes_nothing() {
@@ -449,44 +321,6 @@ async fn a_move_that_nests_inside_the_target_publishes_nothing() {
     // It goes with the object.
     storage.delete(&record()).await.unwrap();
     assert!(asked(&server)[1].starts_with("MOVE /dav/my%20notes/log/0000000000000001/"));
-}
-
-/// A listing without end would fill the memory.
-#[tokio::test]
-async fn a_listing_is_read_up_to_a_limit() {
-    let endless = Answer::Flood(raw(207, "", "<d:multistatus xmlns:d=\"DAV:\">"));
-    let announced = Answer::Close(raw(207, "Content-Length: 999999999999\r\n", "<d:multistatus xmlns:d=\"DAV:\"/>"));
-    for (answer, said) in [(endless, "longer than any that is awaited"), (announced, "")] {
-        let server = script([answer]);
-        let error = folder(&server).list(&Folder::new("log").unwrap(), None).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Unavailable);
-        assert!(error.to_string().contains(said), "{error}");
-        is_clear(&error);
-    }
-}
-
-/// Seen of sabre (404) and of WsgiDAV (500): they look at each member after they have read the names.
-#[tokio::test]
-async fn a_listing_that_fails_because_a_member_went_is_asked_for_again() {
-    let base = "/dav/my%20notes/log/";
-    let whole = || listing(&[base, "/dav/my%20notes/log/1"]);
-    let there = || listing(&[base]);
-    for answers in [vec![done(404), there(), whole()], vec![done(500), done(500), whole()]] {
-        let server = script(answers);
-        let names = folder(&server).list(&Folder::new("log").unwrap(), None).await.unwrap().value.names;
-        assert_eq!(names, ["1"]);
-        assert_eq!(asked(&server), ["PROPFIND /dav/my%20notes/log/"; 3]);
-    }
-    let never = (0..5).flat_map(|_| [done(404), there()]);
-    for answers in [never.collect(), (0..5).map(|_| done(500)).collect::<Vec<_>>()] {
-        let server = script(answers);
-        let error = folder(&server).list(&Folder::new("log").unwrap(), None).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Unavailable);
-        is_clear(&error);
-    }
-    let server = script([done(404), done(404), there()]);
-    let reply = folder(&server).list(&Folder::new("log").unwrap(), None).await.unwrap();
-    assert_eq!(reply.value.names, [""; 0], "a folder that is not there is empty");
 }
 
 #[tokio::test]
@@ -535,68 +369,6 @@ async fn busy_servers_say_until_when() {
             );
         }
     }
-}
-
-const BASIC: &str = "WWW-Authenticate: Basic realm=\"dav\"\r\n";
-
-#[tokio::test]
-async fn a_wrong_password_is_sent_once() {
-    let server = script([response(401, BASIC, "")]);
-    let storage = folder(&server);
-    for _ in 0..5 {
-        let error = storage.get(&record(), ByteRange::ALL).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Denied, "{error}");
-        is_clear(&error);
-    }
-    assert_eq!(server.requests().len(), 1);
-}
-
-#[tokio::test]
-async fn many_at_once_send_a_wrong_password_three_times_at_the_most() {
-    let server = script(vec![response(401, BASIC, ""); 20]);
-    let storage = folder(&server);
-    let key = record();
-    futures::future::join_all((0..20).map(|_| storage.get(&key, ByteRange::ALL))).await;
-    assert!(server.requests().len() <= 3, "{}", server.requests().len());
-}
-
-#[tokio::test]
-async fn digest_is_answered_and_its_nonce_is_renewed() {
-    let digest = |nonce: &str, stale: &str| {
-        let header = format!("WWW-Authenticate: Digest realm=\"dav\", qop=\"auth\", nonce=\"{nonce}\"{stale}\r\n");
-        response(401, &header, "")
-    };
-    let server = script([digest("n1", ""), read("mine"), digest("n2", ", stale=true"), read("mine")]);
-    let storage = folder(&server);
-    for _ in 0..2 {
-        assert!(storage.get(&record(), ByteRange::ALL).await.unwrap().value.is_some());
-    }
-    let requests = server.requests();
-    assert!(requests[1].contains("nonce=\"n1\"") && requests[3].contains("nonce=\"n2\""), "{requests:?}");
-    assert!(requests[1].contains("uri=\"/dav/my%20notes/log/0000000000000001/data\""), "{}", requests[1]);
-    // A wrong one is answered once.
-    let server = script([digest("n1", ""), digest("n1", ""), digest("n1", "")]);
-    assert_eq!(folder(&server).get(&record(), ByteRange::ALL).await.unwrap_err().kind(), ErrorKind::Denied);
-    assert_eq!(server.requests().len(), 2);
-}
-
-#[tokio::test]
-async fn a_token_that_expires_is_renewed() {
-    let server = script([read("mine"), response(401, "WWW-Authenticate: Bearer\r\n", ""), read("mine")]);
-    let asked = Arc::new(AtomicUsize::new(0));
-    let counter = Arc::clone(&asked);
-    let storage = WebDav::builder(format!("http://{}/dav", server.address()))
-        .with_tokens(move || {
-            let number = counter.fetch_add(1, Ordering::SeqCst);
-            async move { Ok(format!("sesame-{number}")) }
-        })
-        .build()
-        .unwrap();
-    for _ in 0..2 {
-        assert!(storage.get(&record(), ByteRange::ALL).await.unwrap().value.is_some());
-    }
-    assert_eq!(asked.load(Ordering::SeqCst), 2);
-    assert!(server.requests()[2].contains("Bearer sesame-1"), "{:?}", server.requests());
 }
 
 #[tokio::test]
@@ -651,66 +423,4 @@ async fn what_is_missing_is_deleted_whatever_the_server_says() {
     // A server that says that it moved what it did not.
     let server = script([done(201), response(200, "", "mine")]);
     assert_eq!(folder(&server).delete(&record()).await.unwrap_err().kind(), ErrorKind::Unavailable);
-}
-
-/// The listing of a folder with one temporary in it, a day and a minute after the epoch by the server's clock.
-fn with_temporary(slash: &str, kind: &str, modified: &str) -> Answer {
-    response(
-        207,
-        "Date: Fri, 02 Jan 1970 00:01:00 GMT\r\n",
-        &format!(
-            "<d:multistatus xmlns:d=\"DAV:\"><d:response><d:href>/dav/my%20notes/log/tmp.{:032x}{slash}</d:href><d:propstat><d:prop>\
-             <d:resourcetype>{kind}</d:resourcetype><d:getlastmodified>{modified}</d:getlastmodified></d:prop>\
-             <d:status>HTTP/1.1 200 OK</d:status></d:propstat></d:response></d:multistatus>",
-            7
-        ),
-    )
-}
-
-const COLLECTION: &str = "<d:collection/>";
-
-/// What a listing asks for that meets this.
-async fn swept(answers: impl IntoIterator<Item = Answer>) -> Vec<String> {
-    let server = script(answers);
-    folder(&server).list(&Folder::new("log").unwrap(), None).await.unwrap();
-    asked(&server)[1..].to_vec()
-}
-
-#[tokio::test]
-async fn a_leftover_is_taken_away_first_and_only_when_it_is_old() {
-    // Its writer may still be about to move it: a collection is met whole or not at all.
-    for old in ["Thu, 01 Jan 1970 00:00:59 GMT", "1970-01-01T00:00:59Z"] {
-        let answers = [with_temporary("/", COLLECTION, old), done(201), done(404), done(204)];
-        let [taken, looked, removed] = <[String; 3]>::try_from(swept(answers).await).unwrap();
-        assert_eq!(taken, "MOVE /dav/my%20notes/log/tmp/");
-        assert_eq!(looked, "HEAD /dav/my%20notes/log/tmp/data");
-        assert_eq!(removed, "DELETE /dav/my%20notes/log/tmp/");
-        let answers = [with_temporary("", "", old), done(204)];
-        assert_eq!(swept(answers).await, ["DELETE /dav/my%20notes/log/tmp"]);
-    }
-    for young in ["Thu, 01 Jan 1970 00:01:00 GMT", "1970-01-01T00:01:00Z", "1970-01-01T01:00:59+00:00"] {
-        assert_eq!(swept([with_temporary("/", COLLECTION, young)]).await, [""; 0], "{young}");
-    }
-    for unknown in ["1970-01-01", "soon", ""] {
-        assert_eq!(swept([with_temporary("/", COLLECTION, unknown)]).await, [""; 0], "{unknown}");
-    }
-}
-
-/// Who took it away has another name for it: what is removed is that, and not what is new under the old name.
-#[tokio::test]
-async fn a_leftover_is_removed_where_it_was_taken_to() {
-    let old = with_temporary("/", COLLECTION, "Thu, 01 Jan 1970 00:00:59 GMT");
-    let server = script([old.clone(), done(201), done(404), done(204)]);
-    folder(&server).list(&Folder::new("log").unwrap(), None).await.unwrap();
-    let requests = server.requests();
-    let away =
-        requests[1].lines().find_map(|line| line.split_once("/log/tmp.").filter(|_| line.starts_with("destination")));
-    let away = away.unwrap().1.trim();
-    assert!(requests[3].starts_with(&format!("DELETE /dav/my%20notes/log/tmp.{away}")), "{requests:?}");
-    assert!(!away.starts_with(&format!("{:032x}", 7)));
-    // What cannot be taken away stays, and the listing is as good.
-    for answers in [vec![done(423); 12], vec![done(403), done(404)], vec![done(500), done(404)]] {
-        let asked = swept([old.clone()].into_iter().chain(answers)).await;
-        assert!(!asked.iter().any(|line| line.starts_with("DELETE")), "{asked:?}");
-    }
 }

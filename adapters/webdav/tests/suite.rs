@@ -3,6 +3,8 @@
 //! It is killed and started again where a case asks for that, and its connections are cut. With `LONGSHORE_WEBDAV_MOVED_FILES` set, names are
 //! created by moving files, which is what a store on such a server would choose.
 
+#![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
 use std::ffi::OsStr;
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -30,15 +32,23 @@ struct Login {
     url: String,
     user: String,
     password: String,
+    /// The file with the authority of its certificate, if it speaks TLS.
+    authority: Option<String>,
 }
 
 impl Login {
     fn of_environment() -> Option<Self> {
         let set = |name| std::env::var(name).ok();
-        Some(Self { url: set("WEBDAV_URL")?, user: set("WEBDAV_USER")?, password: set("WEBDAV_PASSWORD")? })
+        let (url, user, password) = (set("WEBDAV_URL")?, set("WEBDAV_USER")?, set("WEBDAV_PASSWORD")?);
+        Some(Self { url, user, password, authority: set("WEBDAV_CA") })
     }
 
-    /// Where the server listens, if it is named by its number.
+    fn http(&self) -> HttpOptions {
+        let authority = self.authority.as_ref().map(|file| std::fs::read(file).unwrap());
+        authority.into_iter().fold(HttpOptions::default(), HttpOptions::with_root_certificate)
+    }
+
+    /// Where the server listens, if it is named by its number and does without TLS.
     fn address(&self) -> Option<SocketAddr> {
         self.url.strip_prefix("http://")?.split('/').next()?.parse().ok()
     }
@@ -58,7 +68,7 @@ fn main() -> ExitCode {
     };
     let opener = |url: String, password: &str| {
         let (login, password) = (login.clone(), password.to_owned());
-        move |_| std::future::ready(login.open(&url, &password, HttpOptions::default()))
+        move |_| std::future::ready(login.open(&url, &password, login.http()))
     };
     let mut harness = Harness::storage(login.url.clone(), opener(login.url.clone(), &login.password))
         .missing_root(opener(format!("{}missing/", login.url), &login.password))

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::{BoxFuture, join3};
+use longshore::{Error, ErrorKind};
 use longshore_conformance::doctor::{Finding, Health, examine};
 use serde_json::json;
 
@@ -29,6 +30,8 @@ pub(super) async fn run(args: &Doctor, json: bool) -> Result<Exit> {
         return Err(stores::unreached(&error, &args.url));
     }
     let mut findings = findings(&kind).await;
+    findings.extend(creation(&findings, &*kind));
+    advise(&mut findings, &*kind);
     name_store(&mut findings, &args.url);
     let worst = worst(&findings);
     if json {
@@ -46,7 +49,10 @@ async fn findings(kind: &Arc<dyn Kind>) -> Vec<Finding> {
     let (mut findings, looked, left) = join3(examine(&open), look(Arc::clone(kind)), left_behind(kind)).await;
     findings.extend(looked);
     findings.extend(left);
-    sweep(Arc::clone(kind)).await;
+    // Who is not let in has left nothing, and asks no more: servers lock accounts.
+    if !findings.iter().any(|finding| finding.topic == "credentials") {
+        sweep(Arc::clone(kind)).await;
+    }
     findings
 }
 
@@ -70,6 +76,34 @@ async fn sweep(kind: Arc<dyn Kind>) {
     let sweeping = tokio::task::spawn_blocking(move || kind.sweep("doctor-"));
     // What is left are empty folders.
     drop(tokio::time::timeout(SWEEPING, sweeping).await);
+}
+
+/// How a new store would create, where it could.
+fn creation(findings: &[Finding], kind: &dyn Kind) -> Option<Finding> {
+    if worst(findings) >= Health::Unknown {
+        return None;
+    }
+    let by_fallback = findings.iter().any(|finding| finding.topic == "method");
+    Some(Finding { topic: "create", health: Health::Note, text: kind.creates(by_fallback)? })
+}
+
+/// What is wrong ends with what to do about it.
+fn advise(findings: &mut [Finding], kind: &dyn Kind) {
+    for finding in findings.iter_mut().filter(|finding| finding.health >= Health::Unknown) {
+        let error = match finding.topic {
+            "credentials" => ErrorKind::Denied,
+            "address" => ErrorKind::Invalid,
+            "reachable" if finding.health == Health::Bad => ErrorKind::Missing,
+            "reachable" => ErrorKind::Unavailable,
+            _ => continue,
+        };
+        if let Some(step) = kind.next_step(&Error::new(error, finding.text.clone())) {
+            // A message that tells the next step has it after this.
+            if !finding.text.contains("; ") {
+                finding.text = format!("{}; {step}", finding.text);
+            }
+        }
+    }
 }
 
 /// What is wrong begins with the store that it is about.
@@ -124,7 +158,7 @@ mod tests {
     use std::sync::Mutex;
     use std::sync::mpsc::{Receiver, channel};
 
-    use longshore::{Error, ErrorKind, MemoryStorage, Storage};
+    use longshore::{MemoryStorage, Storage};
 
     use super::*;
 

@@ -3,7 +3,9 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use longshore::{Error, ErrorKind, Folder, Result, Storage, WebDav, WebDavBuilder};
+use longshore::{
+    DomainName, Error, ErrorKind, Folder, Result, Server as _, Storage, TokioRuntime, WebDav, WebDavBuilder,
+};
 use longshore_conformance::doctor::{Finding, Health};
 use tokio::runtime::Handle;
 
@@ -60,19 +62,22 @@ impl Kind for Collection {
     }
 
     fn look(&self) -> Vec<Finding> {
-        let mut findings = vec![Finding {
-            topic: "create",
-            health: Health::Note,
-            text: format!("an object that is created once {}", WebDav::CREATE_METHOD),
-        }];
+        let mut findings = Vec::new();
         let Ok(builder) = WebDav::builder_from(&self.url) else { return findings };
         if builder.is_open_to_all() {
             let text = "requests go to another machine without TLS: everyone on the way can read the password and \
                         change the documents; use webdavs";
             findings.push(Finding { topic: "address", health: Health::Warning, text: text.to_owned() });
         }
-        findings.extend(software(builder));
+        findings.extend(software(builder.clone()));
+        findings.extend(method_of_store(builder));
         findings
+    }
+
+    fn creates(&self, by_fallback: bool) -> Option<String> {
+        let storage = WebDav::open(&self.url).ok()?;
+        let known = !by_fallback || storage.adopt(storage.capabilities().fallback);
+        known.then(|| format!("an object that is created once {}", storage.create_method()))
     }
 
     fn make(&self, name: &str) -> Result<()> {
@@ -97,6 +102,9 @@ impl Kind for Collection {
             ErrorKind::Unavailable if !error.message().contains("; ") => {
                 "check the network and the address, or try again later; nothing is lost"
             }
+            ErrorKind::Invalid | ErrorKind::Missing if !error.message().contains("; ") => {
+                "check the address: it has to be that of a folder"
+            }
             _ => return None,
         };
         Some(step.to_owned())
@@ -111,4 +119,13 @@ fn software(builder: WebDavBuilder) -> Option<Finding> {
         None => "it does not say what software it is, and nothing depends on that".to_owned(),
     };
     Some(Finding { topic: "server", health: Health::Note, text })
+}
+
+/// By which method the store that lies there creates, if it is another than the usual one: it keeps that, whatever a new one would take.
+fn method_of_store(builder: WebDavBuilder) -> Option<Finding> {
+    let store = builder.build().ok()?.server(Arc::new(TokioRuntime), &DomainName::default()).ok()?;
+    Handle::try_current().ok()?.block_on(store.store()).ok()?.value?;
+    let method = store.capabilities().method?;
+    let text = format!("the store that lies there was made by {method}, and all its clients keep to that");
+    Some(Finding { topic: "store", health: Health::Note, text })
 }

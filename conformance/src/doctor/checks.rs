@@ -21,6 +21,8 @@ const RACES: usize = 3;
 /// and how often at the most: as long as there is time. A server that looks first and writes then lets several win in about half
 /// of all races where it is busy.
 const MORE_RACES: usize = 12;
+/// The bytes of each racer in every second of these further races: a server may decide before all has arrived, or while it writes.
+const LARGER: usize = 96 << 10;
 /// No race begins after so long.
 const RACING: Duration = Duration::from_millis(1500);
 /// The size of a segment: what the engine sends at most as one object, but for a single large document.
@@ -214,15 +216,20 @@ async fn raced(asked: &Asked<'_>) -> Answer {
         let clients: Vec<_> =
             asked.clients.iter().map(|client| if race % 2 == 0 { &asked.clients[0] } else { client }).collect();
         let key = asked.patient.record(&format!("raced-{race}"))?;
+        let larger = race > RACES && (race - RACES) % 2 == 1;
+        let bytes_of = |racer| {
+            let mut bytes = format!("racer {racer}").into_bytes();
+            bytes.resize(if larger { LARGER } else { bytes.len() }, b'.');
+            Bytes::from(bytes)
+        };
         let tries = clients.iter().enumerate().map(|(racer, client)| {
-            let key = &key;
-            async move { client.create(key, Bytes::from(format!("racer {racer}"))).await }
+            let (key, bytes) = (&key, bytes_of(racer));
+            async move { client.create(key, bytes).await }
         });
         let told = join_all(tries).await.into_iter().map(|reply| reply.map(|reply| reply.value)).collect();
         let there = read(&*asked.clients[0], &key).await?;
         // What is no racer's is nobody's: a place that no racer has.
-        let whose =
-            |bytes: Bytes| (0..clients.len()).find(|racer| bytes == format!("racer {racer}")).unwrap_or(usize::MAX);
+        let whose = |bytes: Bytes| (0..clients.len()).find(|racer| bytes == bytes_of(*racer)).unwrap_or(usize::MAX);
         if let Some(flaw) = Flaw::of_race(told, there.map(whose))? {
             return Err(flaw.into());
         }

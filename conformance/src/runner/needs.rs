@@ -62,6 +62,7 @@ mod tests {
     #[test]
     fn a_storage_has_no_time_of_its_own() {
         let waits = case(|_| Box::pin(async { Ok(()) })).needs(&[Need::VirtualTime, Need::Waits]);
+        // What it claims does not matter here.
         let run =
             |harness: Harness, size| Suite::new(harness.in_real_time()).opening(SHORT).size(size).begin().unwrap();
         assert_eq!(run(memory(), Size::Quick).lacks(&waits), None);

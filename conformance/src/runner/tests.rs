@@ -17,7 +17,7 @@ use crate::health::PATIENCE;
 use crate::suite::Suite;
 use crate::verdict::Verdict;
 
-/// So short that what hangs is found at once; nothing here is judged by being faster.
+/// So short that what hangs is found at once; nothing that answers is judged by being faster.
 pub(super) const SHORT: Duration = Duration::from_millis(50);
 pub(super) const STOPPED: &str = "; the store stopped answering: asked once more, it gave no answer either";
 
@@ -37,16 +37,16 @@ pub(super) fn hanging() -> Harness {
     Harness::storage("hanging", |_| std::future::pending())
 }
 
-/// A run with little patience for cleaning up. A store that never answers is given up at once; one that answers has its time.
-pub(super) fn impatient(harness: Harness, patience: Duration) -> Run {
-    let mut run = Suite::new(harness).opening(SHORT).begin().unwrap();
-    (run.grace, run.patience) = (SHORT, patience);
+/// A run that waits so long for its store: [`SHORT`] for one that never answers; one that answers has its time.
+pub(super) fn patient(harness: Harness, patience: Duration) -> Run {
+    let mut run = Suite::new(harness).opening(patience).begin().unwrap();
+    (run.grace, run.patience) = (patience, patience);
     run
 }
 
 /// What is seen of a case over this harness.
 pub(super) fn seen(harness: Harness, case: &Case) -> String {
-    seen_in(&impatient(harness, PATIENCE), case)
+    seen_in(&patient(harness, PATIENCE), case)
 }
 
 pub(super) fn seen_in(run: &Run, case: &Case) -> String {

@@ -15,6 +15,8 @@ pub(super) enum Fault {
     Late { calls: u64 },
     /// It is delivered twice, and the second delivery is the one that is answered.
     Twice,
+    /// It takes effect, its reply is lost, and its sender is shown nothing under that name for so many milliseconds.
+    Hidden { millis: u64 },
     /// A read or a listing answers from so many milliseconds ago.
     Stale { millis: u64 },
     /// It takes so many milliseconds.
@@ -52,6 +54,7 @@ impl Fault {
             Self::Late { .. } | Self::Twice => writes,
             Self::Stale { .. } => matches!(kind, Kind::Get | Kind::List),
             Self::Cut => kind != Kind::Delete,
+            Self::Hidden { .. } => kind == Kind::Create,
             Self::Dropped { .. } | Self::Suspended { .. } => false,
             _ => true,
         }
@@ -65,6 +68,7 @@ impl Fault {
             Self::Cut => "fault: cut",
             Self::Late { .. } => "fault: late",
             Self::Twice => "fault: twice",
+            Self::Hidden { .. } => "fault: shown late",
             Self::Stale { .. } if kind == Kind::List => "fault: stale list",
             Self::Stale { .. } => "fault: stale read",
             Self::Slow { .. } => "fault: slow past the deadline",
@@ -87,6 +91,7 @@ impl fmt::Display for Fault {
             Self::Cut => f.write_str("is cut in the middle"),
             Self::Late { calls } => write!(f, "is given up and lands {calls} calls later"),
             Self::Twice => f.write_str("is delivered twice"),
+            Self::Hidden { millis } => write!(f, "takes effect, its reply is lost, and it is shown {millis} ms later"),
             Self::Stale { millis } => write!(f, "answers from {millis} ms ago"),
             Self::Slow { millis } => write!(f, "takes {millis} ms"),
             Self::Refused { seconds } => write!(f, "is refused for {seconds} s"),

@@ -333,7 +333,7 @@ impl Wrong {
 
 impl Planned {
     fn draw(dice: &mut Dice) -> Self {
-        let fault = match dice.below(20) {
+        let fault = match dice.below(21) {
             0 => Fault::LostBefore,
             1 | 2 => Fault::LostAfter,
             3 => Fault::Cut,
@@ -346,6 +346,8 @@ impl Planned {
             11 => Fault::DieBefore,
             12 => Fault::DieAfter,
             13 => Fault::Dropped { polls: dice.below(60) },
+            // For less and for more than a create is tried.
+            20 => Fault::Hidden { millis: dice.below(30_000) },
             // It has none when it begins, for more or fewer calls than one request is tried.
             18 | 19 => return Self { after: 0, fault: Fault::Offline { calls: dice.between(1, 12) } },
             _ => {

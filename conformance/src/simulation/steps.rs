@@ -216,6 +216,8 @@ impl World<'_> {
         let refusal = matches!(kind, ErrorKind::Replaced | ErrorKind::Corrupt | ErrorKind::Unsupported);
         if (stale && refusal) || (fired && kind == ErrorKind::Unsupported) {
             self.counters.count("stale: refused");
+            let unseen = error.message().contains("said to exist");
+            self.counters.count_if(unseen, "create: never shown, given up");
             return Ok(());
         }
         let seen = format!("device {} met no fault that explains it, and a call failed: {error}", name(side.0));

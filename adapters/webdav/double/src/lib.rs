@@ -15,8 +15,11 @@
 //! | --- | --- |
 //! | `server` | [`Double`]: the socket |
 //! | `answer` | from a request to an answer |
+//! | `moves` | [`Moves`]: other ways to carry out a `MOVE`, as real servers have them |
 
 mod answer;
+mod moves;
 mod server;
 
+pub use moves::Moves;
 pub use server::Double;

@@ -10,6 +10,7 @@ use longshore_http_script::{HttpServer, Scheme};
 use tempfile::TempDir;
 
 use crate::answer::Served;
+use crate::moves::Moves;
 
 /// A running server.
 pub struct Double {
@@ -72,6 +73,16 @@ impl Double {
     /// Answers every request that would alter something with this status, and alters nothing.
     pub fn refuse_writes(&self, status: u16) {
         self.served.trouble().writes = Some(status);
+    }
+
+    /// Moves so from now on.
+    pub fn move_so(&self, moves: Moves) {
+        self.served.trouble().moves = moves;
+    }
+
+    /// How many requests showed a password that is not the user's.
+    pub fn wrong_logins(&self) -> usize {
+        self.served.wrong_logins()
     }
 
     /// Does again what it is asked.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use longshore_core::{Error, ErrorKind, MemoryStorage, Storage};
 
-use super::{Run, SHORT, STOPPED, case, failed_in, impatient, memory, seen_in};
+use super::{Run, SHORT, STOPPED, case, failed_in, memory, patient, seen_in};
 use crate::aside;
 use crate::case::{Case, Need};
 use crate::context::Context;
@@ -36,7 +36,7 @@ fn opening() -> Case {
 #[test]
 fn over_a_dead_store_no_case_is_run_until_it_answers() {
     let (harness, alive) = mortal();
-    let run = impatient(harness, SHORT);
+    let run = Run { patience: SHORT, ..patient(harness, PATIENCE) };
     assert_eq!(run.case(&opening(), 0), Verdict::Passed);
     alive.store(false, SeqCst);
     let (rule, first) = failed_in(&run, &opening());
@@ -72,14 +72,14 @@ fn one_attempt_that_hangs_leaves_time_for_another() {
 
 #[test]
 fn a_slow_store_has_longer_to_answer() {
-    let patience = |harness: Harness| impatient(harness, PATIENCE).patience();
+    let patience = |harness: Harness| patient(harness, PATIENCE).patience();
     assert_eq!(patience(memory()), PATIENCE);
     assert_eq!(patience(memory().with_rate(20)), PATIENCE * 10);
 }
 
 #[test]
 fn what_hangs_over_a_store_that_answers_stops_no_case() {
-    let run = impatient(memory(), PATIENCE);
+    let run = patient(memory(), PATIENCE);
     let hangs = case(|_| Box::pin(std::future::pending())).deadline(SHORT);
     assert_eq!(seen_in(&run, &hangs), "hangs: it did not end within 50ms");
     assert_eq!(run.case(&opening(), 0), Verdict::Passed);
@@ -91,7 +91,7 @@ fn a_store_that_refuses_is_not_dead() {
     let busy = || Error::new(ErrorKind::Unavailable, "busy").with_throttled();
     let denied = || Error::new(ErrorKind::Denied, "not yours");
     for error in [busy, denied] {
-        let run = impatient(Harness::storage("refusing", move |_| async move { Err(error()) }), SHORT);
+        let run = patient(Harness::storage("refusing", move |_| async move { Err(error()) }), PATIENCE);
         assert!(aside::answers(&run.context(0), PATIENCE), "{}", error());
     }
 }
@@ -106,7 +106,7 @@ fn cases_at_once_over_a_dead_store_ask_it_once() {
         count.fetch_add(1, SeqCst);
         std::future::pending()
     });
-    let run = impatient(harness, SHORT);
+    let run = patient(harness, SHORT);
     let silent = case(|_| {
         Box::pin(async {
             BEGAN.fetch_add(1, SeqCst);
@@ -148,7 +148,7 @@ fn a_server_that_is_killed_on_purpose_did_not_stop_answering() {
     }
 
     let (harness, alive) = mortal();
-    let run = impatient(harness.killable(Server(alive)), PATIENCE);
+    let run = patient(harness.killable(Server(alive)), PATIENCE);
     let kills = case(|cx| {
         Box::pin(async move {
             cx.harness.killable.as_ref().unwrap().kill().await?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use longshore_core::{MemoryStorage, Server, StoredServer};
 
-use super::{SHORT, STOPPED, case, hanging, impatient, seen_in};
+use super::{Run, SHORT, STOPPED, case, hanging, patient, seen_in};
 use crate::harness::{Harness, Site};
 use crate::health::PATIENCE;
 use crate::suite::report;
@@ -13,14 +13,14 @@ use crate::verdict::Failure;
 #[test]
 fn cleaning_that_hangs_is_told_beside_the_cases_own_failure() {
     let fails = case(|_| Box::pin(async { Err(Failure::new("two won")) }));
-    let seen = seen_in(&impatient(hanging(), SHORT), &fails);
+    let seen = seen_in(&patient(hanging(), SHORT), &fails);
     let left = "two won; what the case left cannot be removed: hangs: it did not end within 50ms";
     assert_eq!(seen, format!("{left}{STOPPED}"));
 }
 
 #[test]
 fn cleaning_that_hangs_fails_a_case_that_passed() {
-    let seen = seen_in(&impatient(hanging(), SHORT), &case(|_| Box::pin(async { Ok(()) })));
+    let seen = seen_in(&patient(hanging(), SHORT), &case(|_| Box::pin(async { Ok(()) })));
     assert_eq!(seen, format!("what the case left cannot be removed: hangs: it did not end within 50ms{STOPPED}"));
 }
 
@@ -40,8 +40,8 @@ where
 #[test]
 fn a_hook_that_hangs_is_named() {
     let opens = || case(|cx| Box::pin(async move { cx.server().await.map(drop) }));
-    let waits = impatient(removing(std::future::pending), PATIENCE);
-    let blocks = impatient(
+    let waits = patient(removing(std::future::pending), PATIENCE);
+    let blocks = patient(
         removing(|| async {
             loop {
                 std::thread::park();
@@ -50,6 +50,8 @@ fn a_hook_that_hangs_is_named() {
         PATIENCE,
     );
     for run in [waits, blocks] {
+        // The hook never answers, the store does.
+        let run = Run { grace: SHORT, ..run };
         let seen = seen_in(&run, &opens());
         let hook =
             seen.strip_prefix("what the case left cannot be removed: the harness's hook `removing`, called for store ");
@@ -61,13 +63,13 @@ fn a_hook_that_hangs_is_named() {
 #[test]
 fn what_an_ignored_case_left_is_told() {
     let ignored = case(|_| Box::pin(async { Err(Failure::ignored("no")) }));
-    let seen = seen_in(&impatient(hanging(), SHORT), &ignored);
+    let seen = seen_in(&patient(hanging(), SHORT), &ignored);
     assert!(seen.starts_with("what the case left"), "{seen}");
 }
 
 /// How many stores a case over this harness leaves that opens two clients of one store, and another store.
 fn left(harness: Harness) -> usize {
-    let run = impatient(harness, PATIENCE);
+    let run = patient(harness, PATIENCE);
     let opens = case(|cx| {
         Box::pin(async move {
             cx.server().await?;

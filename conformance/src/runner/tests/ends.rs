@@ -4,17 +4,18 @@ use std::sync::Arc;
 
 use longshore_core::{MemoryStorage, Storage};
 
-use super::{SHORT, STOPPED, case, failed_in, hanging, impatient, memory, seen, seen_in};
+use super::{Run, SHORT, STOPPED, case, failed_in, hanging, memory, patient, seen, seen_in};
 use crate::case::{Case, Rule};
 use crate::context::Context;
 use crate::harness::Harness;
+use crate::health::PATIENCE;
 use crate::suite::Suite;
 use crate::verdict::{Failure, Verdict};
 
 #[test]
 fn an_opener_that_hangs_keeps_no_run_from_beginning_and_its_case_says_so() {
     let opens = case(|cx| Box::pin(async move { cx.storage().await.map(drop) })).deadline(SHORT);
-    let seen = seen_in(&impatient(hanging(), SHORT), &opens);
+    let seen = seen_in(&patient(hanging(), SHORT), &opens);
     assert_eq!(seen, format!("hangs: it did not end within 50ms{STOPPED}"));
 }
 
@@ -43,24 +44,24 @@ fn only_what_came_to_a_judgement_names_a_rule() {
     let panics_later = case(|_| Box::pin(async { panic!("no such luck") }));
     let passes = case(|_| Box::pin(async { Ok(()) }));
     let gone = || Harness::storage("gone", |_| async { panic!("no such luck") });
-    let unjudged: [(Harness, &str, &Case); 6] = [
-        (memory(), "hangs", &hangs),
-        (memory(), "panicked", &panics),
-        (memory(), "panicked", &panics_later),
-        (hanging(), "hangs", &opens()),
-        (gone(), "panicked", &opens()),
-        (hanging(), "what the case left", &passes),
+    let unjudged: [(Run, &str, &Case); 6] = [
+        (patient(memory(), PATIENCE), "hangs", &hangs),
+        (patient(memory(), PATIENCE), "panicked", &panics),
+        (patient(memory(), PATIENCE), "panicked", &panics_later),
+        (patient(hanging(), SHORT), "hangs", &opens()),
+        (patient(gone(), PATIENCE), "panicked", &opens()),
+        (patient(hanging(), SHORT), "what the case left", &passes),
     ];
-    for (harness, begins, case) in unjudged {
-        let (rule, seen) = failed_in(&impatient(harness, SHORT), case);
+    for (run, begins, case) in unjudged {
+        let (rule, seen) = failed_in(&run, case);
         assert!(rule.is_none() && seen.starts_with(begins), "{rule:?}: {seen}");
     }
     let breaks = case(|_| Box::pin(async { Err(Failure::new("two won")) }));
     let breaks_another = case(|_| Box::pin(async { Err(Failure::new("lost").with_rule(Rule::Invariant(2))) }));
     for (case, broken) in [(breaks, Rule::Storage(1)), (breaks_another, Rule::Invariant(2))] {
         // Also where its place cannot be cleaned up, because the store stopped answering.
-        for harness in [memory(), hanging()] {
-            assert_eq!(failed_in(&impatient(harness, SHORT), &case).0, Some(broken));
+        for (harness, patience) in [(memory(), PATIENCE), (hanging(), SHORT)] {
+            assert_eq!(failed_in(&patient(harness, patience), &case).0, Some(broken));
         }
     }
 }

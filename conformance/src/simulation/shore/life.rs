@@ -26,6 +26,10 @@ pub(super) struct Life {
     pub(super) doubtful: BTreeMap<ObjectKey, Bytes>,
     /// Every create it ever sent: by which process, and what.
     pub(super) created: BTreeMap<ObjectKey, (u64, Bytes)>,
+    /// What it is shown late, and from when on.
+    pub(super) hidden: BTreeMap<ObjectKey, u64>,
+    /// The name that its last call said to exist.
+    said_to_exist: Option<ObjectKey>,
     pub(super) last_missing: Option<ObjectKey>,
     pub(super) formats_read: u64,
     pub(super) stale: bool,
@@ -49,6 +53,8 @@ impl Life {
             dice: Dice::new(mix(&[seed, 3])),
             doubtful: BTreeMap::new(),
             created: BTreeMap::new(),
+            hidden: BTreeMap::new(),
+            said_to_exist: None,
             last_missing: None,
             formats_read: 0,
             stale: false,
@@ -116,13 +122,17 @@ impl Life {
 
     pub(super) fn watch_reply(&mut self, call: &Call, result: &Result<Reply<Answer>>, counters: &Counters) {
         self.watch_ahead(call, result, counters);
+        let before = self.said_to_exist.take();
         match (call, result.as_ref().map(|reply| &reply.value)) {
             (Call::Create(_, _), Ok(Answer::Created(Created::Created))) => {}
             (Call::Create(key, bytes), outcome) => {
+                self.said_to_exist = outcome.is_ok().then(|| key.clone());
                 counters.count_if(outcome.is_ok() && key.as_str() == "format/data", "create: two initialised at once");
                 self.doubtful.insert(key.clone(), bytes.clone());
             }
             (Call::Get(key, _), Ok(Answer::Object(found))) => {
+                let unseen = found.is_none() && before.as_ref() == Some(key);
+                counters.count_if(unseen, "create: taken, and nothing shown");
                 self.read_back(key, found.as_ref(), counters);
                 self.look_for_holes(key, found.is_some(), counters);
             }

@@ -42,6 +42,7 @@ impl Pier {
     pub(in super::super) fn calm(&self) {
         let mut life = lock(&self.life);
         (life.outage.0, life.armed) = (0, Vec::new());
+        life.hidden.clear();
     }
 
     pub(in super::super) fn dead(&self) -> bool {
@@ -81,7 +82,7 @@ impl Pier {
     async fn call(&self, call: Call) -> Result<Reply<Answer>> {
         let_others_run().await;
         let fault = self.enter(&call);
-        let result = self.meet(&call, fault).await;
+        let result = self.meet(&call, fault).await.map(|reply| self.hide(&call, reply));
         self.leave(&call, fault, &result);
         result
     }
@@ -103,6 +104,13 @@ impl Pier {
                 self.give_up(call, calls);
                 Err(lost())
             }
+            Some(Fault::Hidden { millis }) => {
+                if let Call::Create(key, _) = call {
+                    let until = self.shore.time.now() + millis;
+                    lock(&self.life).hidden.insert(key.clone(), until);
+                }
+                perform().and(Err(lost()))
+            }
             Some(Fault::Twice) => perform().and_then(|_| perform()),
             Some(Fault::Stale { millis }) => self.shore.perform_stale(call, millis, device),
             Some(Fault::Slow { millis }) => {
@@ -119,6 +127,21 @@ impl Pier {
                 self.die(call, fault).await
             }
             Some(Fault::Dropped { .. } | Fault::Suspended { .. }) => perform(),
+        }
+    }
+
+    /// What is shown late is not there yet.
+    fn hide(&self, call: &Call, reply: Reply<Answer>) -> Reply<Answer> {
+        let now = self.shore.time.now();
+        let mut life = lock(&self.life);
+        match (call, &reply.value) {
+            (Call::Get(key, _), Answer::Object(Some(_)) | Answer::Cut(_))
+                if life.hidden.get(key).is_some_and(|until| now < *until) =>
+            {
+                life.stale = true;
+                reply.map(|_| Answer::Object(None))
+            }
+            _ => reply,
         }
     }
 

@@ -55,7 +55,11 @@ pub(super) async fn write(
         Fate::Mine | Fate::Found if records::late(wire, listed) => confirm(wire, layout, name, version).await,
         Fate::Mine | Fate::Found => Ok(version),
         Fate::Another => Err(conflict(name, expected, Some(version))),
-        Fate::Hidden => Err(Error::new(ErrorKind::Corrupt, "it is said to exist and cannot be read").with_key(key)),
+        // What is hidden may be ours.
+        Fate::Hidden => {
+            let what = "a version of the metadata is said to exist and cannot be read";
+            Err(Error::new(ErrorKind::Corrupt, what).with_outcome(Outcome::Unknown).with_key(key))
+        }
     }
 }
 
