@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use longshore::{
     Applied, Batch, Change, Claim, Client, Conflict, Document, DocumentId, Hash, Loaded, Outbox, PendingChange,
-    Replica, Result, RowNumber, SqliteReplica, Step,
+    Replica, Result, RowNumber, SqliteReplica, Step, Synced,
 };
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -147,6 +147,12 @@ impl Replica for OwnDatabase {
     }
     async fn committed(&self, hash: &Hash) -> Result<bool> {
         self.beside.committed(hash).await
+    }
+    async fn synced(&self, after: Option<&DocumentId>, limit: usize) -> Result<Vec<Synced>> {
+        self.beside.synced(after, limit).await
+    }
+    async fn shelved(&self, name: &str) -> Result<Option<Bytes>> {
+        self.beside.shelved(name).await
     }
 }
 

@@ -11,11 +11,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use longshore_core::format::{
-    EntryHeader, FormatHeader, Frame, Kind, LeaseHeader, MetadataHeader, SegmentRef, SnapshotHeader,
+    EntryHeader, FormatHeader, Frame, IndexHeader, Kind, LeaseHeader, MetadataHeader, SegmentRef, SnapshotClient,
+    SnapshotHeader,
 };
 use longshore_core::{
     Attempt, Change, Content, DomainName, Error, ErrorKind, Hash, Job, MemoryStorage, ObjectKey, Result, Runtime,
-    Sequence, Server, StoredServer, Ticks,
+    Sequence, Server, Snapshot, StoredServer, Ticks,
 };
 
 /// Where the seeds of entries and segments belong. An object under another name is refused by its name alone.
@@ -25,6 +26,9 @@ pub(crate) const ENTRIES: [(u64, &str); 2] = [
 ];
 pub(crate) const SEGMENT: &str =
     "domains/main/segments/0000000000000000/0000000000000000-abababababababababababababababab";
+
+/// Where the seeds of snapshots belong.
+pub(crate) const SNAPSHOT: &str = "domains/main/snapshot/0000000000000001/data";
 
 /// Decodes the bytes as they are, and once more behind a prefix that fits them: else the checksum stops nearly every mutation.
 pub(crate) fn check(bytes: &[u8]) {
@@ -38,6 +42,7 @@ fn check_object(stored: &[u8]) {
     for (number, key) in ENTRIES {
         check_entry(number, key, stored);
     }
+    check_snapshot(stored);
     if let Err(error) = segment(stored) {
         refused(&error);
     }
@@ -56,6 +61,20 @@ fn check_headers(frame: &Frame) {
     let _ = frame.header::<SnapshotHeader>(Kind::Snapshot);
     let _ = frame.header::<LeaseHeader>(Kind::Lease);
     let _ = frame.header::<MetadataHeader>(Kind::Metadata);
+    let _ = frame.header::<IndexHeader>(Kind::Index);
+}
+
+/// What a client makes of the bytes as the newest snapshot: it agrees with itself, or is refused.
+fn check_snapshot(stored: &[u8]) {
+    match snapshot(stored) {
+        Err(error) => refused(&error),
+        Ok(snapshot) => {
+            let snapshot = snapshot.expect("it is there");
+            assert_eq!(snapshot.hash_of(snapshot.entry.sequence), Some(snapshot.entry.hash));
+            let known = |listed: &SnapshotClient| snapshot.client(&listed.client) == Some(listed);
+            assert!(snapshot.clients.iter().all(known));
+        }
+    }
 }
 
 /// What a client makes of the bytes as an entry: it says what it is, or is refused.
@@ -80,6 +99,11 @@ pub(crate) fn entry(number: u64, key: &str, stored: &[u8]) -> Result<longshore_c
     let server = server(&[(key, stored)]);
     let reply = block_on(server.changes_read(Sequence::new(number)?, 1))?.remove(0);
     Ok(reply.value.expect("it is there"))
+}
+
+/// The bytes as the newest snapshot.
+pub(crate) fn snapshot(stored: &[u8]) -> Result<Option<Snapshot>> {
+    block_on(server(&[(SNAPSHOT, stored)]).snapshot())
 }
 
 /// The bytes as a segment that an entry names with their very length and hash.

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use futures::future::try_join;
 use longshore::{
     Answer, Applied, Batch, Change, Claim, Conflict, DocumentId, Error, ErrorKind, Hash, Loaded, Outbox, PendingChange,
-    Replica, Result, Revision, RowNumber, Runtime as _, SqliteReplica, Step, TokioRuntime, Version,
+    Replica, Result, Revision, RowNumber, Runtime as _, SqliteReplica, Step, Synced, TokioRuntime, Version,
 };
 
 use crate::book::Book;
@@ -305,6 +305,14 @@ impl Replica for FolderReplica {
 
     async fn committed(&self, hash: &Hash) -> Result<bool> {
         self.inner.committed(hash).await
+    }
+
+    async fn synced(&self, after: Option<&DocumentId>, limit: usize) -> Result<Vec<Synced>> {
+        self.inner.synced(after, limit).await
+    }
+
+    async fn shelved(&self, name: &str) -> Result<Option<Bytes>> {
+        self.inner.shelved(name).await
     }
 
     async fn apply(&self, batch: Batch) -> Result<Applied> {

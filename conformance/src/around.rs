@@ -9,7 +9,8 @@ use longshore_core::format::SegmentRef;
 use longshore_core::{
     Author, ByteRange, Capabilities, Change, ChangeStream, Created, Document, DocumentId, Entry, Folder, Lease,
     Listing, LockRequest, Locked, Metadata, MetadataName, MetadataVersion, Object, ObjectKey, Payload, Prepared, Reply,
-    Result, Sequence, Server, Staged, Storage, StoreInfo, StoreOptions, Tip, Traffic, Written,
+    Result, SealedSnapshot, Sequence, Server, Snapshot, Staged, Storage, StoreInfo, StoreOptions, Tip, Traffic,
+    Written,
 };
 
 /// What is around every call. Those that ask nobody (`capabilities`, `prepare`, `traffic`) go by.
@@ -81,6 +82,26 @@ impl<A: Around> Server for Wrapped<dyn Server, A> {
 
     async fn put(&self, checkpoint: u64, changes: ChangeStream<'_>) -> Result<Staged> {
         self.around.call(self.inner.put(checkpoint, changes)).await
+    }
+
+    async fn snapshot(&self) -> Result<Option<Snapshot>> {
+        self.around.call(self.inner.snapshot()).await
+    }
+
+    async fn snapshot_put(&self, checkpoint: u64, documents: ChangeStream<'_>) -> Result<Vec<SegmentRef>> {
+        self.around.call(self.inner.snapshot_put(checkpoint, documents)).await
+    }
+
+    async fn snapshot_seal(&self, checkpoint: u64, snapshot: &Snapshot) -> Result<SealedSnapshot> {
+        self.around.call(self.inner.snapshot_seal(checkpoint, snapshot)).await
+    }
+
+    async fn snapshot_write(&self, snapshot: &SealedSnapshot) -> Result<Written> {
+        self.around.call(self.inner.snapshot_write(snapshot)).await
+    }
+
+    async fn trim(&self, through: Sequence, dry_run: bool) -> Result<u64> {
+        self.around.call(self.inner.trim(through, dry_run)).await
     }
 
     fn prepare(&self, after: &Tip, author: &Author, staged: &Staged) -> Result<Prepared> {

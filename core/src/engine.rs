@@ -4,6 +4,7 @@
 //! be dropped or killed at any moment; what it leaves behind is found in the journal and settled by the next one.
 
 mod ahead;
+mod boot;
 mod client;
 mod conflicts;
 mod fate;

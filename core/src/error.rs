@@ -113,6 +113,7 @@ struct Inner {
     outcome: Outcome,
     retry_after: Option<Duration>,
     throttled: bool,
+    below_floor: bool,
     expected: Option<String>,
     actual: Option<String>,
     source: Option<Box<dyn StdError + Send + Sync>>,
@@ -129,6 +130,7 @@ impl Error {
             outcome: kind.usual_outcome(),
             retry_after: None,
             throttled: false,
+            below_floor: false,
             expected: None,
             actual: None,
             source: None,
@@ -163,6 +165,16 @@ impl Error {
     pub fn with_throttled(mut self) -> Self {
         self.0.throttled = true;
         self
+    }
+
+    /// Marks it as what the engine meets where only a snapshot can go on: a sync takes that, and does not report it.
+    pub(crate) fn with_below_floor(mut self) -> Self {
+        self.0.below_floor = true;
+        self
+    }
+
+    pub(crate) fn is_below_floor(&self) -> bool {
+        self.0.below_floor
     }
 
     /// What was expected and what was found instead.

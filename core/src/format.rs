@@ -8,14 +8,14 @@ mod dense;
 mod frame;
 mod layout;
 mod record;
+mod snapshot;
 
-pub(crate) use changes::{Batcher, SealedSegment, decode_segment};
+pub(crate) use changes::{Batcher, SealedSegment, decode_segment, encode_segment};
 pub use frame::{Frame, Kind};
 pub(crate) use layout::Layout;
-pub use record::{
-    EntryHeader, FormatHeader, LeaseHeader, LeaseKind, Mark, MetadataHeader, SegmentRef, SnapshotClient, SnapshotHeader,
-};
+pub use record::{EntryHeader, FormatHeader, LeaseHeader, LeaseKind, MetadataHeader, SegmentRef};
 pub(crate) use record::{decode_entry, decode_known, decode_record, encode_entry, encode_record};
+pub use snapshot::{DocumentsDigest, IndexHeader, MARK_EVERY, Mark, SnapshotClient, SnapshotEntry, SnapshotHeader};
 
 /// The version of the format that this library writes, and the newest it reads.
 pub const FORMAT_VERSION: u16 = 1;

@@ -42,7 +42,7 @@ pub use model::{
 #[doc(inline)]
 pub use replica::{
     Answer, Applied, Attempt, BaseVersion, Batch, Claim, Conflict, Digest, Loaded, MemoryReplica, Outbox,
-    PendingChange, PendingRow, Replica, RowSet, Step, Version,
+    PendingChange, PendingRow, Replica, RowSet, Step, Synced, Version,
 };
 #[cfg(feature = "tokio")]
 #[doc(inline)]
@@ -51,8 +51,8 @@ pub use runtime::TokioRuntime;
 pub use runtime::{Job, Runtime, Ticks};
 #[doc(inline)]
 pub use server::{
-    Author, ChangeStream, Content, Entry, Held, Lease, LockRequest, Locked, Metadata, Prepared, Server, ServerExt,
-    Sighting, Staged, StoreInfo, StoreOptions, StoredServer, Tip, TooLarge, Traffic, Written,
+    Author, ChangeStream, Content, Entry, Held, Lease, LockRequest, Locked, Metadata, Prepared, SealedSnapshot, Server,
+    ServerExt, Sighting, Snapshot, Staged, StoreInfo, StoreOptions, StoredServer, Tip, TooLarge, Traffic, Written,
 };
 #[doc(inline)]
 pub use storage::{

@@ -226,6 +226,18 @@ pub struct Outbox {
     pub last_row: Option<RowNumber>,
     /// The rows of the documents that were asked for and have some, ascending.
     pub rows: BTreeMap<DocumentId, Vec<PendingRow>>,
+    /// Of the documents in `rows`, the entry whose version, or deletion, this replica took last: that of the recorded conflict,
+    /// else the base. Missing for one that no entry is known of.
+    pub taken: BTreeMap<DocumentId, Sequence>,
+}
+
+/// A document that is there by the entries that this replica took, whatever the app did since.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Synced {
+    /// The document.
+    pub id: DocumentId,
+    /// The entry that put it.
+    pub sequence: Sequence,
 }
 
 /// One side of a conflict.
@@ -354,6 +366,16 @@ pub enum Step {
     Commit,
     /// The open attempt will never be in the log. Its rows stay. No attempt is open any more.
     Abandon,
+    /// Keeps these bytes of the engine under this name, in the place of earlier ones, until the next `Unshelve`: parts of a snapshot,
+    /// each of some MiB, that were fetched and cannot be applied yet.
+    Shelve {
+        /// The name.
+        name: String,
+        /// The bytes.
+        bytes: Bytes,
+    },
+    /// Forgets all that was kept by `Shelve`.
+    Unshelve,
 }
 
 impl fmt::Debug for Step {
@@ -375,6 +397,8 @@ impl fmt::Debug for Step {
             Self::Journal(attempt) => f.debug_tuple("Journal").field(attempt).finish(),
             Self::Commit => f.write_str("Commit"),
             Self::Abandon => f.write_str("Abandon"),
+            Self::Shelve { name, bytes } => write!(f, "Shelve({name}, {} bytes)", bytes.len()),
+            Self::Unshelve => f.write_str("Unshelve"),
         }
     }
 }
@@ -442,6 +466,14 @@ pub trait Replica: fmt::Debug + Send + Sync {
 
     /// Whether an attempt of this hash was ever committed by this replica.
     async fn committed(&self, hash: &Hash) -> Result<bool>;
+
+    /// The documents that are there by the entries that this replica took, in the order of their ids: the first `limit` after
+    /// `after`. The app's pending changes do not count: a document that it created and did not commit is none of them, and one that
+    /// it deleted stays one until that is committed. Of a document with a recorded conflict it is the other side that counts.
+    async fn synced(&self, after: Option<&DocumentId>, limit: usize) -> Result<Vec<Synced>>;
+
+    /// What [`Step::Shelve`] kept under this name.
+    async fn shelved(&self, name: &str) -> Result<Option<Bytes>>;
 
     /// Does all steps of a batch in one transaction, or none.
     async fn apply(&self, batch: Batch) -> Result<Applied>;

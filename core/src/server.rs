@@ -25,7 +25,8 @@
 //! 2. **An entry is committed by its bytes.** [`Server::changes_write`] of the same bytes at the same number is the same commit,
 //!    however often it is sent and whenever it lands. Other bytes at a taken number are [`Written::Taken`].
 //! 3. **A commit is atomic**: all its changes become visible, or none.
-//! 4. **Fencing tokens only grow**, and two unexpired leases never overlap. The lease keeps work from being wasted; it is not
+//! 4. **What a snapshot covers may go, nothing else.** An entry is deleted only at or below the number of a published snapshot.
+//! 5. **Fencing tokens only grow**, and two unexpired leases never overlap. The lease keeps work from being wasted; it is not
 //!    what keeps data safe.
 //!
 //! # What is not promised
@@ -35,6 +36,10 @@
 //! An entry is a row whose primary key is its number; [`Server::changes_write`] is one insert that fails on a taken key; the
 //! hash of the stored bytes is what tells one's own row from another's, so keep the bytes. [`Server::put`] may hold the
 //! changes in a staging table; rows no entry names are garbage after the retention.
+//!
+//! A snapshot is a row whose key is the number of the last entry it covers, inserted as an entry is; its documents lie in the
+//! staging table like those of a large commit. [`Server::trim`] deletes rows of entries. A database that has room may leave that to
+//! its keeper and delete nothing: snapshots are then only a faster beginning for new replicas.
 
 mod ext;
 mod stored;
@@ -43,8 +48,8 @@ mod types;
 pub use ext::ServerExt;
 pub use stored::StoredServer;
 pub use types::{
-    Author, Content, Entry, Held, Lease, LockRequest, Locked, Metadata, Prepared, Sighting, Staged, StoreInfo,
-    StoreOptions, Tip, TooLarge, Traffic, Written,
+    Author, Content, Entry, Held, Lease, LockRequest, Locked, Metadata, Prepared, SealedSnapshot, Sighting, Snapshot,
+    Staged, StoreInfo, StoreOptions, Tip, TooLarge, Traffic, Written,
 };
 
 use std::fmt;
@@ -115,7 +120,39 @@ pub trait Server: fmt::Debug + Send + Sync {
     /// the next entry. Interrupted, it leaves segments that nobody names.
     async fn put(&self, checkpoint: u64, changes: ChangeStream<'_>) -> Result<Staged>;
 
-    /// Makes the entry that would commit what was staged behind `after`. It sends nothing: journal the result first.
+    /// The newest snapshot, all but its documents, which [`segment`](Self::segment) reads; `None` if there is none.
+    ///
+    /// Everything that it says was checked against itself. One that is listed and cannot be read, or is damaged: `Corrupt`, with
+    /// its name. A listing, the snapshot, and one read for each object of its index, if it has one.
+    async fn snapshot(&self) -> Result<Option<Snapshot>>;
+
+    /// Stages the documents of a snapshot: `put` changes whose `base` is the entry that put them, and the deletions that undo
+    /// earlier segments. Nothing is visible until the snapshot is published. `checkpoint` is the number of the last entry that the
+    /// caller read.
+    ///
+    /// All of them go into segments, however few or many there are; none for no change. `Unsupported` names a document that is too
+    /// large for the storage. Interrupted, it leaves segments that nobody names.
+    async fn snapshot_put(&self, checkpoint: u64, documents: ChangeStream<'_>) -> Result<Vec<SegmentRef>>;
+
+    /// Makes the object that would publish a snapshot, and what its entry says. Lists that are too long for one object are stored in
+    /// others first, as [`snapshot_put`](Self::snapshot_put) stores documents; otherwise nothing is sent.
+    async fn snapshot_seal(&self, checkpoint: u64, snapshot: &Snapshot) -> Result<SealedSnapshot>;
+
+    /// Publishes a snapshot whose entry is in the log. `Taken` if another of the same number is there already: that one counts.
+    ///
+    /// When it returns, what is published was read back and is whole. Calling it again with the same is harmless. An error with
+    /// outcome `Unknown` leaves open whether it is published.
+    async fn snapshot_write(&self, snapshot: &SealedSnapshot) -> Result<Written>;
+
+    /// Deletes the entries up to and including `through`, the lowest first, and says how many there were; with `dry_run` it only
+    /// says it.
+    ///
+    /// `Invalid` if no published snapshot covers `through`. Whether their time has come is the caller's to know. Interrupted, the
+    /// rest is left for the next call.
+    async fn trim(&self, through: Sequence, dry_run: bool) -> Result<u64>;
+
+    /// Makes the entry that would commit what was staged behind `after`, or announce a snapshot, or begin a collection. It sends
+    /// nothing: journal the result first.
     fn prepare(&self, after: &Tip, author: &Author, staged: &Staged) -> Result<Prepared>;
 
     /// Commits a prepared entry, or says that its number is taken. The reply's time is that of the proof.
@@ -126,7 +163,7 @@ pub trait Server: fmt::Debug + Send + Sync {
 
     /// The newest committed document; `None` if there is none of this id, or it was deleted.
     ///
-    /// It walks the log: for inspection and on demand. Replicas read locally.
+    /// It walks the log behind the newest snapshot, and that: for inspection and on demand. Replicas read locally.
     async fn get(&self, id: &DocumentId) -> Result<Option<Document>>;
 
     /// Takes the lease, or says who holds it.

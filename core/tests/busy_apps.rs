@@ -18,7 +18,7 @@ use bytes::Bytes;
 use futures::executor::block_on;
 use longshore_core::{
     Answer, Applied, Batch, Change, Claim, Client, Conflict, Document, DocumentId, DomainName, ErrorKind, Hash, Loaded,
-    LockPolicy, MemoryReplica, Outbox, PendingChange, Replica, Result, RowNumber, StoredServer, Version,
+    LockPolicy, MemoryReplica, Outbox, PendingChange, Replica, Result, RowNumber, StoredServer, Synced, Version,
 };
 use support::sim::Task;
 use support::{Device, Fault, Rng, World, body, verdict};
@@ -97,6 +97,14 @@ impl Replica for Slow {
 
     async fn committed(&self, hash: &Hash) -> Result<bool> {
         self.0.committed(hash).await
+    }
+
+    async fn synced(&self, after: Option<&DocumentId>, limit: usize) -> Result<Vec<Synced>> {
+        self.0.synced(after, limit).await
+    }
+
+    async fn shelved(&self, name: &str) -> Result<Option<Bytes>> {
+        self.0.shelved(name).await
     }
 
     async fn apply(&self, batch: Batch) -> Result<Applied> {

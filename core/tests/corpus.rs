@@ -80,13 +80,19 @@ fn seeds() -> BTreeMap<&'static str, Bytes> {
     seeds.insert("entry-plain", plain(2, &entry_header(&json!({ "changes": [change] })), b"abc"));
     let named = json!({ "name": check::SEGMENT, "length": 3, "hash": hash });
     seeds.insert("entry-segments-plain", plain(2, &entry_header(&json!({ "segments": [named] })), b""));
-    let snapshot = json!({
-        "key": "domains/main/snapshot/0000000000000001/data",
-        "entry": { "sequence": 1, "hash": hash }, "marks": [], "documents": 0, "bytes": 0, "digest": hash,
-        "clients": [{ "client": ClientId::from_bytes([7; 16]), "attempt": 1, "sequence": 1, "hash": hash }],
-        "time": 1, "segments": [],
+    let client = json!({ "client": ClientId::from_bytes([7; 16]), "attempt": 1, "sequence": 1, "hash": hash });
+    let mut snapshot = json!({
+        "key": check::SNAPSHOT, "entry": { "sequence": 1, "hash": hash, "time": 1 },
+        "documents": 1, "bytes": 3, "digest": hash, "time": 2, "clients": [client], "segments": [named],
     });
-    seeds.insert("snapshot", frame(Kind::Snapshot, snapshot, &[]));
+    seeds.insert("snapshot", frame(Kind::Snapshot, snapshot.clone(), &[]));
+    seeds.insert("snapshot-plain", plain(4, &snapshot, b""));
+    let lists = snapshot.as_object_mut().unwrap();
+    lists.retain(|name, _| name != "clients" && name != "segments");
+    lists.insert("index".to_owned(), json!([named]));
+    seeds.insert("snapshot-index-plain", plain(4, &snapshot, b""));
+    let index = json!({ "key": check::SEGMENT, "marks": [{ "sequence": 1, "hash": hash }], "segments": [named] });
+    seeds.insert("index-plain", plain(7, &index, b""));
     seeds.insert("needs-a-feature", frame(Kind::Format, json!({ "key": "format/data", "requires": ["new"] }), &[]));
     seeds.insert("no-json", frame(Kind::Entry, json!("text"), &[b"body", b""]));
     seeds.insert("cut", entry.slice(..entry.len() - 7));
@@ -178,6 +184,12 @@ fn seeds_are_read_to_their_changes() {
         let entry = check::entry(number, key, &seeds[name]).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert_eq!(matches!(entry.content, Content::Segments(_)), name.contains("segments"), "{name}");
     }
+    for name in ["snapshot", "snapshot-plain"] {
+        let snapshot = check::snapshot(&seeds[name]).unwrap_or_else(|error| panic!("{name}: {error}")).unwrap();
+        assert_eq!((snapshot.clients.len(), snapshot.segments.len()), (1, 1), "{name}");
+    }
+    let gone = check::snapshot(&seeds["snapshot-index-plain"]).unwrap_err();
+    assert_eq!(gone.key(), Some(check::SEGMENT), "{gone}");
 }
 
 #[test]
@@ -233,7 +245,10 @@ proptest! {
     /// What the fuzzer does for hours, for a moment.
     #[test]
     fn any_damage_to_a_seed_gives_a_value_or_an_error(
-        seed in prop::sample::select(vec!["segment", "segment-plain", "entry-plain", "entry-segments-plain", "entry-changes"]),
+        seed in prop::sample::select(vec![
+            "segment", "segment-plain", "entry-plain", "entry-segments-plain", "entry-changes", "snapshot-plain",
+            "snapshot-index-plain", "index-plain",
+        ]),
         damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
     ) {
         let mut bytes = std::fs::read(folder().join(seed)).unwrap();

@@ -8,10 +8,11 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use futures::executor::block_on;
 use longshore_core::{
     Applied, Batch, Change, Claim, Client, Conflict, Document, DocumentId, Effect, Hash, Loaded, MemoryReplica, Outbox,
-    PendingChange, Replica, Result, RowNumber,
+    PendingChange, Replica, Result, RowNumber, Synced,
 };
 use support::{Device, World, verdict};
 
@@ -90,6 +91,14 @@ impl Replica for OwnStore {
 
     async fn committed(&self, hash: &Hash) -> Result<bool> {
         self.beside.committed(hash).await
+    }
+
+    async fn synced(&self, after: Option<&DocumentId>, limit: usize) -> Result<Vec<Synced>> {
+        self.beside.synced(after, limit).await
+    }
+
+    async fn shelved(&self, name: &str) -> Result<Option<Bytes>> {
+        self.beside.shelved(name).await
     }
 
     async fn apply(&self, batch: Batch) -> Result<Applied> {

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use longshore_core::{ErrorKind, LockPolicy, ObjectKey};
-use support::{Device, World, verdict};
+use support::{Device, World, snapshot, verdict};
 
 type Objects = BTreeMap<ObjectKey, Bytes>;
 
@@ -150,11 +150,11 @@ fn a_log_that_was_trimmed_beneath_a_replica() {
     let mut objects = world.storage.objects();
     objects.retain(|key, _| !key.as_str().starts_with("domains/main/log"));
     let snapshot = ObjectKey::new("domains/main/snapshot/0000000000000003/data").unwrap();
-    objects.insert(snapshot, Bytes::from("of a newer version"));
+    objects.insert(snapshot, Bytes::from("no snapshot"));
     world.storage.set_objects(objects);
-    refuses(&world, &mut b, ErrorKind::Unsupported);
+    refuses(&world, &mut b, ErrorKind::Corrupt);
     let mut newcomer = world.device("c");
-    assert_eq!(newcomer.sync_error().kind(), ErrorKind::Unsupported);
+    assert_eq!(newcomer.sync_error().kind(), ErrorKind::Corrupt);
 }
 
 /// Of the log only what has these numbers, and a snapshot at entry 2.
@@ -163,19 +163,38 @@ fn trimmed(objects: &Objects, left: &[u64]) -> Objects {
     let stays = |key: &str| left.iter().any(|number| key.ends_with(&format!("/{number:016}/data")));
     objects.retain(|key, _| !key.as_str().contains("/log/") || stays(key.as_str()));
     let snapshot = ObjectKey::new("domains/main/snapshot/0000000000000002/data").unwrap();
-    objects.insert(snapshot, Bytes::from("of a newer version"));
+    objects.insert(snapshot, Bytes::from("no snapshot"));
     objects
 }
 
-/// The entry that a replica is at is gone, and a snapshot stands right there: whether both are of one history would be in the
-/// snapshot. Nothing is written on the strength of a snapshot that was not read.
+/// The entry that a replica is at is gone, and a snapshot stands right there: whether both are of one history is in the
+/// snapshot. Nothing is written on the strength of a snapshot that cannot be read, or that is of another history.
 #[test]
 fn a_snapshot_at_the_checkpoint_proves_nothing_unread() {
-    let (world, mut a, _, _) = in_step();
-    world.storage.set_objects(trimmed(&world.storage.objects(), &[]));
-    assert!(a.sync_error().to_string().contains("one history"), "it says why");
-    a.restart();
-    refuses(&world, &mut a, ErrorKind::Unsupported);
+    let (world, mut a, mut b, earlier) = in_step();
+    let objects = world.storage.objects();
+    world.storage.set_objects(trimmed(&objects, &[]));
+    refuses(&world, &mut a, ErrorKind::Corrupt);
+
+    world.storage.set_objects(objects);
+    snapshot::publish(&world, 1);
+    let ours = world.storage.objects();
+    world.storage.set_objects(earlier);
+    let mut newcomer = world.device("c");
+    newcomer.put("two", "another second");
+    newcomer.sync();
+    snapshot::publish(&world, 1);
+    for (objects, same) in [(world.storage.objects(), false), (ours, true)] {
+        let mut objects = objects;
+        objects.retain(|key, _| !key.as_str().contains("/log/"));
+        world.storage.set_objects(objects);
+        if same {
+            b.put("three", "third");
+            assert_eq!(b.sync().pushed, 1);
+        } else {
+            refuses(&world, &mut a, ErrorKind::Replaced);
+        }
+    }
 }
 
 /// The same with an entry behind it, which names the hash of the one that is gone, or another.
@@ -213,13 +232,13 @@ fn a_log_that_was_trimmed_beneath_an_open_client() {
         let mut objects = world.storage.objects();
         objects.retain(|key, _| !key.as_str().starts_with("domains/main/log"));
         let snapshot = ObjectKey::new("domains/main/snapshot/0000000000000002/data").unwrap();
-        objects.insert(snapshot, Bytes::from("of a newer version"));
+        objects.insert(snapshot, Bytes::from("no snapshot"));
         world.storage.set_objects(objects);
         // Half the retention of 30 days, and more: a reply's own time proves nothing any longer.
         world.sim.advance(std::time::Duration::from_secs(16 * 24 * 3600));
-        assert_eq!(b.sync_error().kind(), ErrorKind::Unsupported, "timed: {timed}");
+        assert_eq!(b.sync_error().kind(), ErrorKind::Corrupt, "timed: {timed}");
         b.put("late", "by one who was away");
-        assert_eq!(b.sync_error().kind(), ErrorKind::Unsupported, "timed: {timed}");
+        assert_eq!(b.sync_error().kind(), ErrorKind::Corrupt, "timed: {timed}");
     }
 }
 

@@ -11,6 +11,7 @@ use crate::conflicts::{self, Remote};
 use crate::errors::{Result, defect};
 use crate::outbox;
 use crate::record::{Kept, Record, Stored, exists, lost};
+use crate::shelf;
 use crate::state::{self, Place};
 use crate::values;
 use crate::writer::Writer;
@@ -54,6 +55,8 @@ impl Writer<'_> {
             Step::Journal(attempt) => state::journal(self.connection, attempt)?,
             Step::Commit => self.commit()?,
             Step::Abandon => state::abandon(self.connection)?,
+            Step::Shelve { name, bytes } => shelf::set(self.connection, name, bytes)?,
+            Step::Unshelve => shelf::clear(self.connection)?,
             _ => return Err(unknown("this replica does not know a step of the engine")),
         }
         Ok(Applied::Done)

@@ -1,7 +1,7 @@
 //! Recorded conflicts: the other side's version, kept until the app has answered.
 
 use longshore_core::{Conflict, DocumentId, Hash, Sequence, Version};
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::bodies;
 use crate::errors::Result;
@@ -22,6 +22,13 @@ pub(crate) fn get(connection: &Connection, id: &DocumentId) -> Result<Option<Rem
     let Some(row) = rows.next()? else { return Ok(None) };
     let version = Stored::from_row(row, 0)?;
     Ok(Some(Remote { version, sequence: values::sequence(row.get(4)?)? }))
+}
+
+/// The entry of the other side's version.
+pub(crate) fn sequence(connection: &Connection, id: &DocumentId) -> Result<Option<Sequence>> {
+    let mut statement = connection.prepare_cached("SELECT sequence FROM conflict WHERE id = ?1")?;
+    let number: Option<i64> = statement.query_row([id.as_str()], |row| row.get(0)).optional()?;
+    number.map(values::sequence).transpose()
 }
 
 /// Records this version in the place of an earlier one.

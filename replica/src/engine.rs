@@ -4,9 +4,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use longshore_core::{
     Action, Applied, Batch, Change, Claim, Conflict, Digest, DocumentId, Hash, Loaded, Outbox, PendingChange, Replica,
-    Result, RowNumber,
+    Result, RowNumber, Synced,
 };
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, Row, params};
 
 use crate::app::{SqliteReplica, count};
 use crate::blocking;
@@ -18,6 +18,7 @@ use crate::digests;
 use crate::errors::Result as Inner;
 use crate::outbox;
 use crate::record::{Record, exists, lost};
+use crate::shelf;
 use crate::state::{self, Place};
 use crate::values;
 
@@ -76,6 +77,16 @@ impl Replica for SqliteReplica {
     async fn committed(&self, hash: &Hash) -> Result<bool> {
         let hash = *hash;
         self.look("committed", move |connection| state::was_committed(connection, &hash)).await
+    }
+
+    async fn synced(&self, after: Option<&DocumentId>, limit: usize) -> Result<Vec<Synced>> {
+        let after = after.cloned();
+        self.look("synced", move |connection| synced(connection, after.as_ref(), limit)).await
+    }
+
+    async fn shelved(&self, name: &str) -> Result<Option<Bytes>> {
+        let name = name.to_owned();
+        self.look("shelved", move |connection| shelf::get(connection, &name)).await
     }
 
     async fn apply(&self, batch: Batch) -> Result<Applied> {
@@ -144,8 +155,28 @@ fn rows_of(connection: &Connection, ids: Vec<DocumentId>) -> Inner<Outbox> {
     for id in ids {
         let Some(record) = Record::load(connection, &id)?.filter(|record| record.row.is_some()) else { continue };
         let chain = outbox::chain(connection, record.row)?;
+        let base = record.base.as_ref().map(|base| base.sequence);
+        found.taken.extend(conflicts::sequence(connection, &id)?.or(base).map(|taken| (id.clone(), taken)));
         let rows = chain.iter().rev().map(outbox::OutboxRow::pending).collect::<Inner<Vec<_>>>()?;
         found.rows.insert(id, rows);
     }
     Ok(found)
+}
+
+/// Walks the documents by their key. Of one with a conflict the other side counts.
+const SYNCED: &str = "
+    SELECT d.id, iif(c.id IS NULL, d.base, c.sequence)
+    FROM document d LEFT JOIN conflict c ON c.id = d.id
+    WHERE d.id > ?1
+      AND iif(c.id IS NULL, d.base IS NOT NULL AND d.base_body IS NOT 0, c.digest IS NOT NULL)
+    ORDER BY d.id LIMIT ?2";
+
+fn synced(connection: &Connection, after: Option<&DocumentId>, limit: usize) -> Inner<Vec<Synced>> {
+    let mut statement = connection.prepare_cached(SYNCED)?;
+    let mut rows = statement.query(params![after.map_or("", DocumentId::as_str), values::column(limit as u64)])?;
+    let mut page = Vec::new();
+    while let Some(row) = rows.next()? {
+        page.push(Synced { id: values::id(row, 0)?, sequence: values::sequence(row.get(1)?)? });
+    }
+    Ok(page)
 }

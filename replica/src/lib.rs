@@ -30,6 +30,7 @@ mod outbox;
 mod record;
 mod room;
 mod schema;
+mod shelf;
 mod state;
 mod sweep;
 mod values;

@@ -9,10 +9,10 @@ use crate::errors::{Fault, Result};
 const APPLICATION: i32 = 0x4C47_5348;
 
 /// Step *n* leads from version *n* to *n + 1*. A released step never changes.
-const MIGRATIONS: &[&str] = &[VERSION_1];
+const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2];
 
 /// Bodies are immutable and stand apart, so that a commit rewrites small rows only. Whoever names a body owns it: a
-/// document (`body`, `base_body`), a superseded outbox row or a conflict.
+/// document (`body`, `base_body`), a superseded outbox row, a conflict or the shelf.
 const VERSION_1: &str = "
 -- Documents, and the deleted ones while rows of them are pending.
 CREATE TABLE document (
@@ -69,6 +69,15 @@ CREATE TABLE engine (
     key INTEGER PRIMARY KEY,
     value BLOB NOT NULL
 );
+";
+
+/// What the engine fetched of a snapshot and cannot apply yet. The bytes are bodies, too: one of 8 MiB is in nobody's way there.
+const VERSION_2: &str = "
+CREATE TABLE shelf (
+    name TEXT NOT NULL PRIMARY KEY,
+    body INTEGER NOT NULL,
+    length INTEGER NOT NULL
+) WITHOUT ROWID;
 ";
 
 /// Refuses what is not ours or too new, before anything is changed. `true` if the tables are there and current.

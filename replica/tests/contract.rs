@@ -105,6 +105,8 @@ cases! {
     a_late_answer_is_stale
     state_and_attempt_are_remembered
     committed_attempts_are_remembered
+    what_was_taken_is_told_whatever_the_app_did
+    what_is_shelved_stays_until_all_is_forgotten
     one_claim_at_a_time
 }
 
@@ -545,6 +547,45 @@ async fn committed_attempts_are_remembered(replica: impl Local) {
         assert!(replica.committed(&attempt(number, rows([])).hash).await.unwrap());
     }
     assert!(!replica.committed(&Hash::of(b"another's")).await.unwrap());
+}
+
+async fn what_was_taken_is_told_whatever_the_app_did(replica: impl Local) {
+    done(&replica, 0, ["edited", "deleted", "rest", "gone"].map(|name| store(put(name, "1"), 1)).into()).await;
+    done(&replica, 0, vec![store(put("both", "1"), 2), store(put("removed", "1"), 2), store(delete("gone"), 3)]).await;
+    replica.write(vec![put("edited", "2"), delete("deleted"), put("new", "1"), put("both", "2")]).await.unwrap();
+    replica.write(vec![put("removed", "2"), put("created", "1")]).await.unwrap();
+    let steps = vec![conflict(put("both", "x"), 4), conflict(delete("removed"), 5), conflict(put("created", "x"), 6)];
+    done(&replica, 6, steps).await;
+
+    let all = replica.synced(None, 100).await.unwrap();
+    let told: Vec<_> = all.iter().map(|one| (one.id.as_str(), one.sequence.get())).collect();
+    assert_eq!(told, [("both", 4), ("created", 6), ("deleted", 1), ("edited", 1), ("rest", 1)]);
+    assert_eq!(replica.synced(None, 2).await.unwrap(), all[..2]);
+    assert_eq!(replica.synced(Some(&all[1].id), 2).await.unwrap(), all[2..4]);
+    assert!(replica.synced(Some(&id("rest")), 2).await.unwrap().is_empty());
+
+    let asked = ["edited", "deleted", "new", "both", "removed", "rest"].map(id);
+    let taken = replica.outbox(&asked).await.unwrap().taken;
+    let taken: Vec<_> = taken.iter().map(|(id, sequence)| (id.as_str(), sequence.get())).collect();
+    assert_eq!(taken, [("both", 4), ("deleted", 1), ("edited", 1), ("removed", 5)]);
+
+    // A deletion that was taken is no document, also under a row that makes the document anew.
+    let answer = Step::Answer { id: id("removed"), row: row(5), answer: Answer::KeepLocal };
+    done(&replica, 6, vec![answer]).await;
+    assert!(!replica.synced(None, 100).await.unwrap().iter().any(|one| one.id == id("removed")));
+    assert_eq!(replica.outbox(&[id("removed")]).await.unwrap().taken[&id("removed")], sequence(5));
+}
+
+async fn what_is_shelved_stays_until_all_is_forgotten(replica: impl Local) {
+    let shelve = |name: &str, bytes: &'static str| Step::Shelve { name: name.to_owned(), bytes: bytes.into() };
+    done(&replica, 0, vec![shelve("a", "one"), shelve("b", ""), shelve("a", "two")]).await;
+    assert_eq!(replica.shelved("a").await.unwrap().unwrap(), "two");
+    assert_eq!(replica.shelved("b").await.unwrap().unwrap(), "");
+    assert_eq!(replica.shelved("c").await.unwrap(), None);
+    assert_eq!(replica.len().await.unwrap(), 0, "it is no document");
+    done(&replica, 0, vec![Step::Unshelve, shelve("c", "three")]).await;
+    assert_eq!(replica.shelved("a").await.unwrap(), None);
+    assert_eq!(replica.shelved("c").await.unwrap().unwrap(), "three");
 }
 
 async fn one_claim_at_a_time(replica: impl Local) {

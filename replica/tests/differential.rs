@@ -94,7 +94,9 @@ impl Pair {
         let name = random.name();
         let rows = self.memory.outbox(&[id(name)]).await.unwrap().rows.remove(&id(name)).unwrap_or_default();
         let newest = rows.last().map_or(row(1), |pending| pending.row);
-        match random.below(7) {
+        match random.below(9) {
+            7 => Step::Shelve { name: name.to_owned(), bytes: Bytes::from(random.below(1000).to_string()) },
+            8 => Step::Unshelve,
             0 => store(random.change(), self.sequence),
             1 => conflict(random.change(), self.sequence),
             2 if !rows.is_empty() => {
@@ -145,7 +147,13 @@ async fn view(replica: &dyn Replica) -> String {
         conflicts.push(replica.conflict(&id).await.unwrap().unwrap());
     }
     let versions: Vec<String> = conflicts.iter().map(sides).collect();
-    format!("{loaded:?} {pending:?} {bodies:?} {outbox:?} {count} {conflicts:?} {versions:?}")
+    let mut synced = replica.synced(None, 2).await.unwrap();
+    synced.extend(replica.synced(synced.last().map(|last| last.id.clone()).as_ref(), usize::MAX).await.unwrap());
+    let mut shelf = Vec::new();
+    for name in IDS {
+        shelf.push(replica.shelved(name).await.unwrap());
+    }
+    format!("{loaded:?} {pending:?} {bodies:?} {outbox:?} {count} {conflicts:?} {versions:?} {synced:?} {shelf:?}")
 }
 
 /// The bodies of a conflict, which its `Debug` leaves out.
@@ -167,6 +175,7 @@ fn check_bodies(path: &Path) {
     const NAMED: &str = "SELECT body FROM document WHERE body IS NOT NULL
         UNION ALL SELECT base_body FROM document WHERE base_body > 0
         UNION ALL SELECT body FROM outbox WHERE body IS NOT NULL
+        UNION ALL SELECT body FROM shelf
         UNION ALL SELECT body FROM conflict WHERE body IS NOT NULL ORDER BY 1";
     let connection = Connection::open(path).unwrap();
     let numbers = |sql: &str| -> Vec<i64> {

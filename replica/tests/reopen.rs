@@ -94,7 +94,7 @@ async fn a_newer_version_is_refused() {
     let error = refused(&path).await;
     assert_eq!(error.kind(), ErrorKind::Unsupported);
     assert!(error.to_string().ends_with(
-        "a newer longshore wrote the database (unsupported), expected version 1 or older, found version 99"
+        "a newer longshore wrote the database (unsupported), expected version 2 or older, found version 99"
     ));
 }
 

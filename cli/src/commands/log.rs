@@ -181,7 +181,7 @@ async fn changes(server: &StoredServer, entry: &Entry) -> Result<Vec<Change>, Er
             }
             Ok(all)
         }
-        Content::Snapshot | Content::Collect | Content::Drop => Ok(Vec::new()),
+        Content::Snapshot { .. } | Content::Collect | Content::Drop => Ok(Vec::new()),
         _ => Err(Error::new(ErrorKind::Unsupported, "a newer longshore wrote this commit")),
     }
 }
@@ -193,7 +193,7 @@ fn what(entry: &Entry) -> String {
             let stored = segments.iter().map(|segment| segment.length).sum();
             format!("{} of {}", count(segments.len() as u64, "segment"), size(stored))
         }
-        Content::Snapshot => "snapshot".to_owned(),
+        Content::Snapshot { .. } => "snapshot".to_owned(),
         Content::Collect => "collection of garbage".to_owned(),
         Content::Drop => "the end of this domain".to_owned(),
         _ => "something of a newer longshore".to_owned(),

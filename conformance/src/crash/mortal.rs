@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use longshore_core::{
     Applied, Batch, Change, Claim, Conflict, DocumentId, Hash, Loaded, Outbox, PendingChange, Replica, Result,
-    RowNumber,
+    RowNumber, Synced,
 };
 use longshore_replica::SqliteReplica;
 
@@ -84,6 +85,14 @@ impl Replica for Mortal {
 
     async fn committed(&self, hash: &Hash) -> Result<bool> {
         self.call("replica.committed", self.inner().committed(hash)).await
+    }
+
+    async fn synced(&self, after: Option<&DocumentId>, limit: usize) -> Result<Vec<Synced>> {
+        self.call("replica.synced", self.inner().synced(after, limit)).await
+    }
+
+    async fn shelved(&self, name: &str) -> Result<Option<Bytes>> {
+        self.call("replica.shelved", self.inner().shelved(name)).await
     }
 
     async fn apply(&self, batch: Batch) -> Result<Applied> {

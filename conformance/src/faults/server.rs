@@ -10,8 +10,8 @@ use futures::stream::{self, BoxStream, StreamExt as _, TryStreamExt as _};
 use longshore_core::format::SegmentRef;
 use longshore_core::{
     Author, Change, ChangeStream, Document, DocumentId, Entry, Error, ErrorKind, Lease, LockRequest, Locked, Metadata,
-    MetadataName, MetadataVersion, Prepared, Reply, Result, Sequence, Server, Staged, StoreInfo, StoreOptions, Tip,
-    Traffic, Written,
+    MetadataName, MetadataVersion, Prepared, Reply, Result, SealedSnapshot, Sequence, Server, Snapshot, Staged,
+    StoreInfo, StoreOptions, Tip, Traffic, Written,
 };
 
 use super::plan::Plan;
@@ -110,6 +110,53 @@ impl Server for FaultServer {
             async move { server.put(checkpoint, stream::iter(changes.into_iter().map(Ok)).boxed()).await }.boxed()
         };
         self.call(Some(fault), changes, send).await
+    }
+
+    async fn snapshot(&self) -> Result<Option<Snapshot>> {
+        let fault = self.plan.begin("snapshot", String::new()).await;
+        if fault == Some(Fault::Stale) {
+            return Ok(None);
+        }
+        self.call(fault, (), |server, ()| async move { server.snapshot().await }.boxed()).await
+    }
+
+    async fn snapshot_put(&self, checkpoint: u64, documents: ChangeStream<'_>) -> Result<Vec<SegmentRef>> {
+        let Some(fault) = self.plan.begin("snapshot_put", format!("behind {checkpoint}")).await else {
+            return self.plan.undisturbed(self.inner.snapshot_put(checkpoint, documents)).await;
+        };
+        let documents: Vec<Change> = documents.try_collect().await?;
+        if fault == Fault::Cut {
+            return self.inner.snapshot_put(checkpoint, cut(documents)).await;
+        }
+        let send = move |server: Arc<dyn Server>, documents: Vec<Change>| -> Sent<_> {
+            let documents = stream::iter(documents.into_iter().map(Ok)).boxed();
+            async move { server.snapshot_put(checkpoint, documents).await }.boxed()
+        };
+        self.call(Some(fault), documents, send).await
+    }
+
+    async fn snapshot_seal(&self, checkpoint: u64, snapshot: &Snapshot) -> Result<SealedSnapshot> {
+        let fault = self.plan.begin("snapshot_seal", snapshot.entry.sequence.get().to_string()).await;
+        let send = move |server: Arc<dyn Server>, snapshot: Snapshot| -> Sent<_> {
+            async move { server.snapshot_seal(checkpoint, &snapshot).await }.boxed()
+        };
+        self.call(fault, snapshot.clone(), send).await
+    }
+
+    async fn snapshot_write(&self, snapshot: &SealedSnapshot) -> Result<Written> {
+        let fault = self.plan.begin("snapshot_write", snapshot.sequence.get().to_string()).await;
+        let send = |server: Arc<dyn Server>, snapshot: SealedSnapshot| -> Sent<_> {
+            async move { server.snapshot_write(&snapshot).await }.boxed()
+        };
+        self.call(fault, snapshot.clone(), send).await
+    }
+
+    async fn trim(&self, through: Sequence, dry_run: bool) -> Result<u64> {
+        let fault = self.plan.begin("trim", through.get().to_string()).await;
+        let send = |server: Arc<dyn Server>, (through, dry_run)| -> Sent<_> {
+            async move { server.trim(through, dry_run).await }.boxed()
+        };
+        self.call(fault, (through, dry_run), send).await
     }
 
     fn prepare(&self, after: &Tip, author: &Author, staged: &Staged) -> Result<Prepared> {

@@ -3,9 +3,10 @@
 use std::fmt;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use longshore_core::{
     Applied, Batch, Change, Claim, Conflict, DocumentId, Hash, Loaded, MemoryReplica, Outbox, PendingChange, Replica,
-    Result, RowNumber, Step,
+    Result, RowNumber, Step, Synced,
 };
 
 use super::coverage::Counters;
@@ -103,6 +104,14 @@ impl Replica for Watched {
 
     async fn committed(&self, hash: &Hash) -> Result<bool> {
         self.replica.committed(hash).await
+    }
+
+    async fn synced(&self, after: Option<&DocumentId>, limit: usize) -> Result<Vec<Synced>> {
+        self.replica.synced(after, limit).await
+    }
+
+    async fn shelved(&self, name: &str) -> Result<Option<Bytes>> {
+        self.replica.shelved(name).await
     }
 
     async fn apply(&self, batch: Batch) -> Result<Applied> {

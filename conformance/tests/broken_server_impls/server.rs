@@ -12,7 +12,8 @@ use longshore_core::format::SegmentRef;
 use longshore_core::{
     Author, Change, ChangeStream, Content, Document, DocumentId, Entry, Error, ErrorKind, FencingToken, Lease,
     LockRequest, Locked, MemoryStorage, Metadata, MetadataName, MetadataVersion, Prepared, Reply, Result, Runtime,
-    Sequence, Server, Staged, StoreId, StoreInfo, StoreOptions, StoredServer, Tip, Traffic, Written,
+    SealedSnapshot, Sequence, Server, Snapshot, Staged, StoreId, StoreInfo, StoreOptions, StoredServer, Tip, Traffic,
+    Written,
 };
 
 use super::wrong::Wrong;
@@ -273,6 +274,26 @@ impl Server for Broken {
             _ => {}
         }
         Ok(staged)
+    }
+
+    async fn snapshot(&self) -> Result<Option<Snapshot>> {
+        self.inner.snapshot().await
+    }
+
+    async fn snapshot_put(&self, checkpoint: u64, documents: ChangeStream<'_>) -> Result<Vec<SegmentRef>> {
+        self.inner.snapshot_put(checkpoint, documents).await
+    }
+
+    async fn snapshot_seal(&self, checkpoint: u64, snapshot: &Snapshot) -> Result<SealedSnapshot> {
+        self.inner.snapshot_seal(checkpoint, snapshot).await
+    }
+
+    async fn snapshot_write(&self, snapshot: &SealedSnapshot) -> Result<Written> {
+        self.inner.snapshot_write(snapshot).await
+    }
+
+    async fn trim(&self, through: Sequence, dry_run: bool) -> Result<u64> {
+        self.inner.trim(through, dry_run).await
     }
 
     fn prepare(&self, after: &Tip, author: &Author, staged: &Staged) -> Result<Prepared> {

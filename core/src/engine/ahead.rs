@@ -55,7 +55,8 @@ impl Session<'_> {
     /// ask for the log first.
     async fn goes_ahead(&self) -> Result<Option<Ahead>> {
         let client = self.client;
-        let begun = self.state.store.as_ref().is_some_and(|known| known.tip.sequence.is_some());
+        let begun =
+            self.state.store.as_ref().is_some_and(|known| known.tip.sequence.is_some() && known.between.is_none());
         let alone = self.agreed.is_none() && self.attempt.is_none() && client.lock_policy != LockPolicy::Always;
         let rested = client.committed_at().is_none_or(|at| self.now().since(at) >= REST);
         if !begun || !alone || !rested || !self.trusted(FRESH) || client.was_overtaken() {

@@ -103,21 +103,32 @@ impl Session<'_> {
         mine: Option<&Entry>,
         next: Option<&Entry>,
     ) -> Result<()> {
-        if let Some(mine) = mine {
-            let same = mine.hash == known.tip.hash || on(Mistake::CheckpointHashUnchecked);
-            return if same { Ok(()) } else { Err(replaced(HISTORY, sequence)) };
-        }
-        if next.is_some_and(|next| next.previous == known.tip.hash) || on(Mistake::MissingEntryIgnored) {
+        if mine.is_some_and(|mine| mine.hash == known.tip.hash || on(Mistake::CheckpointHashUnchecked)) {
             return Ok(());
         }
+        let chained = mine.is_none() && next.is_some_and(|next| next.previous == known.tip.hash);
+        if chained || on(Mistake::MissingEntryIgnored) {
+            return Ok(());
+        }
+        // Another entry may be a late write that landed where this one was trimmed: the snapshots are asked before it is blamed.
         match self.client.server.floor().await? {
-            Some(newest) if newest > sequence => Err(needs_snapshot(newest)),
-            // The snapshot's own hash of this entry would tell, which this version cannot read.
-            Some(newest) if newest == sequence && next.is_none() => {
-                Err(unread(UNCOMPARED, newest).with_operation("open"))
+            Some(newest) if newest > sequence => Err(below_floor(newest)),
+            // The next entry is above it, so that it is the one that was committed.
+            Some(newest) if newest == sequence && next.is_some() => {
+                let same = next.is_some_and(|next| next.previous == known.tip.hash);
+                if same { Ok(()) } else { Err(replaced(HISTORY, sequence)) }
             }
-            Some(newest) if newest == sequence => Err(replaced(HISTORY, sequence)),
-            _ => Err(replaced(ROLLED_BACK, sequence)),
+            Some(newest) if newest == sequence => self.same_snapshot(known, sequence).await,
+            _ => Err(replaced(if mine.is_some() { HISTORY } else { ROLLED_BACK }, sequence)),
+        }
+    }
+
+    /// With a snapshot right at the checkpoint: whether it is of the same history.
+    async fn same_snapshot(&self, known: &Known, sequence: Sequence) -> Result<()> {
+        match self.client.server.snapshot().await? {
+            Some(snapshot) if snapshot.entry.sequence > sequence => Err(below_floor(snapshot.entry.sequence)),
+            Some(snapshot) if snapshot.entry.sequence == sequence && known.agrees(&snapshot) => Ok(()),
+            _ => Err(replaced(HISTORY, sequence)),
         }
     }
 
@@ -146,7 +157,7 @@ impl Session<'_> {
     /// The floor, where a reply does not count by itself. `number` is the lowest that has to be above the snapshot.
     pub(super) async fn above_floor(&self, number: Sequence) -> Result<()> {
         match self.client.server.floor().await? {
-            Some(newest) if newest >= number => Err(needs_snapshot(newest)),
+            Some(newest) if newest >= number => Err(below_floor(newest)),
             _ => Ok(()),
         }
     }
@@ -154,7 +165,7 @@ impl Session<'_> {
     /// An entry that does not follow on the checkpoint: trimmed beneath us, or another history.
     pub(super) async fn broken_chain(&self, number: Sequence) -> Error {
         match self.client.server.floor().await {
-            Ok(Some(newest)) if newest >= number => needs_snapshot(newest),
+            Ok(Some(newest)) if newest >= number => below_floor(newest),
             Ok(_) => replaced(HISTORY, number),
             Err(error) => error,
         }
@@ -165,9 +176,9 @@ const GONE: &str = "the store that this replica belongs to is not here any more:
                     nothing was changed. Bring it back, or detach this replica and join anew";
 const ANOTHER: &str = "another store lies here than the one this replica belongs to; nothing was changed. Check the \
                        address, or detach this replica and join anew";
-const HISTORY: &str = "the store has another history than this replica has seen: it was reset or forked, or an older \
+pub(super) const HISTORY: &str = "the store has another history than this replica has seen: it was reset or forked, or an older \
                        copy was written to; nothing was changed. Detach this replica and join anew";
-const ROLLED_BACK: &str = "the store lacks entries that this replica has seen: an older copy was put in its place; \
+pub(super) const ROLLED_BACK: &str = "the store lacks entries that this replica has seen: an older copy was put in its place; \
                            nothing was changed. Bring the newer one back, or detach this replica and join anew";
 
 fn same_store(known: &Known, found: Option<&StoreInfo>) -> Result<()> {
@@ -183,21 +194,18 @@ fn same_store(known: &Known, found: Option<&StoreInfo>) -> Result<()> {
     }
 }
 
-fn replaced(what: &'static str, number: Sequence) -> Error {
+pub(super) fn replaced(what: &'static str, number: Sequence) -> Error {
     Error::new(ErrorKind::Replaced, what).with_operation("open").with_key(format_args!("entry {}", number.get()))
 }
 
-const COMPACTED: &str = "entries that this replica needs were compacted into a snapshot, which this version of longshore \
-                         cannot read: use a newer one; nothing was changed";
-const UNCOMPARED: &str = "the entry that this replica is at was compacted into a snapshot, which this version of longshore \
-                          cannot read to see whether both are of one history: use a newer one; nothing was changed";
-
-pub(super) fn needs_snapshot(newest: Sequence) -> Error {
-    unread(COMPACTED, newest).with_operation("pull")
-}
-
-fn unread(what: &'static str, newest: Sequence) -> Error {
-    Error::new(ErrorKind::Unsupported, what).with_key(format_args!("snapshot {}", newest.get()))
+/// A sync that meets this goes on from the snapshot. A plan cannot, and says so.
+pub(super) fn below_floor(newest: Sequence) -> Error {
+    let what = "entries that this replica needs were compacted into a snapshot, and a plan does not reach across one: sync \
+                without a plan; nothing was changed";
+    Error::new(ErrorKind::Unsupported, what)
+        .with_operation("plan")
+        .with_key(format_args!("snapshot {}", newest.get()))
+        .with_below_floor()
 }
 
 /// The place before which nothing of ours can be missing.

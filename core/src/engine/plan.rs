@@ -6,7 +6,7 @@ use std::pin::pin;
 use futures::stream::TryStreamExt;
 
 use super::fate::Fate;
-use super::open::BEGINNING;
+use super::open::{BEGINNING, below_floor};
 use super::session::Session;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Change, DocumentId, RowNumber, Sequence};
@@ -77,6 +77,9 @@ impl Plan {
 impl Session<'_> {
     /// Reads on to the head, applies nothing, and tells what would happen.
     pub(super) async fn plan(&mut self) -> Result<Plan> {
+        if let Some(between) = self.state.store.as_ref().and_then(|known| known.between) {
+            return Err(below_floor(between));
+        }
         let from = self.state.store.as_ref().map(|known| known.tip);
         let mut ahead = Ahead::default();
         let head = self.walk(Some(&mut ahead)).await?;
@@ -182,6 +185,11 @@ impl Session<'_> {
     /// Whether this number lies beyond what the caller agreed to.
     pub(super) fn beyond_agreed(&self, number: Sequence) -> bool {
         self.agreed.is_some_and(|plan| number.get() > plan.head.map_or(0, |head| head.number()))
+    }
+
+    /// Whether a snapshot up to this entry leads to what the caller agreed to.
+    pub(super) fn check_agreed_snapshot(&self, last: Sequence) -> Result<()> {
+        if self.beyond_agreed(last) { Err(Plan::outdated()) } else { Ok(()) }
     }
 
     /// Whether this place is the head that the caller agreed to.

@@ -9,6 +9,7 @@ use super::fate::Fate;
 use super::open::{Reading, after};
 use super::report::Phase;
 use super::session::Session;
+use super::state::Moment;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::SegmentRef;
 use crate::model::{Base, Change, DocumentId, Sequence};
@@ -21,13 +22,15 @@ use crate::storage::{Reply, ServerTime};
 /// The widest read-ahead, in entries.
 const WIDEST: usize = 64;
 /// Bytes of changes that are gathered before they are applied, and read ahead.
-const GATHER: u64 = 8 << 20;
+pub(super) const GATHER: u64 = 8 << 20;
 /// How many segments are on their way down at once: each is up to 8 MiB.
-const SEGMENTS: usize = 4;
+pub(super) const SEGMENTS: usize = 4;
+/// After so many rounds a first sync knows that there is more than it reads at a glance.
+const BEGUN: u32 = 2;
 /// How often an entry that is missing below a present one is looked for.
 const PATIENCE: u32 = 5;
 /// How often a batch is decided anew because the app wrote meanwhile.
-const STALE_LIMIT: usize = 1000;
+pub(super) const STALE_LIMIT: usize = 1000;
 
 /// What a round of reading gave.
 #[derive(Default)]
@@ -52,7 +55,7 @@ enum End {
 impl Gathered {
     /// Takes replies in, up to the first that has no entry, or up to the entry `last`.
     fn take(&mut self, session: &Session<'_>, replies: Vec<Reading>, from: Sequence) -> Result<()> {
-        let mut number = from;
+        let (mut number, moment) = (from, session.moment());
         for Reply { value, time } in replies {
             if session.beyond_agreed(number) {
                 break;
@@ -60,12 +63,12 @@ impl Gathered {
             match (value, self.end) {
                 (Some(_), End::Head(_)) => self.end = End::Hole,
                 (Some(entry), End::Open) => {
-                    self.doubt(session, number, time)?;
+                    self.doubt(session, number, time, &moment)?;
                     self.bytes = self.bytes.saturating_add(held(&entry));
                     self.entries.push(entry);
                 }
                 (None, End::Open) => {
-                    self.doubt(session, number, time)?;
+                    self.doubt(session, number, time, &moment)?;
                     self.end = End::Head(time);
                 }
                 _ => {}
@@ -75,8 +78,14 @@ impl Gathered {
         Ok(())
     }
 
-    fn doubt(&mut self, session: &Session<'_>, number: Sequence, time: Option<ServerTime>) -> Result<()> {
-        if !session.state.known()?.counts(time) {
+    fn doubt(
+        &mut self,
+        session: &Session<'_>,
+        number: Sequence,
+        time: Option<ServerTime>,
+        moment: &Moment,
+    ) -> Result<()> {
+        if !session.state.known()?.counts(time, moment) {
             self.doubtful.get_or_insert(number);
         }
         Ok(())
@@ -88,12 +97,17 @@ impl Session<'_> {
     pub(super) async fn pull(&mut self, first: Vec<Reading>) -> Result<()> {
         let mut gathered = Gathered::default();
         let (mut replies, mut width, mut hole) = (first, 1, None);
+        let mut rounds = 0;
         loop {
             let from = after(&self.tip()?, &gathered.entries).next()?;
             let heaviest = replies.iter().filter_map(|reply| reply.value.as_ref()).map(held).max().unwrap_or(0);
             replies.iter().try_for_each(|reply| self.saw(reply.time))?;
             gathered.take(self, replies, from)?;
             self.check_chain(&gathered.entries).await?;
+            rounds += 1;
+            if rounds == BEGUN && gathered.end == End::Open {
+                self.look_for_a_beginning().await?;
+            }
             if gathered.end != End::Open
                 || gathered.bytes >= GATHER
                 || self.at_agreed(&after(&self.tip()?, &gathered.entries))
@@ -118,13 +132,19 @@ impl Session<'_> {
         }
     }
 
+    /// A first sync that finds several entries begins with a snapshot, if there is one, and not with all that ever was.
+    async fn look_for_a_beginning(&self) -> Result<()> {
+        if self.tip()?.sequence.is_none() { self.above_floor(Sequence::FIRST).await } else { Ok(()) }
+    }
+
     fn saw(&mut self, time: Option<ServerTime>) -> Result<()> {
         self.state.known_mut()?.saw(time);
         Ok(())
     }
 
     fn head(&mut self, time: Option<ServerTime>) -> Result<()> {
-        self.state.known_mut()?.proved_head(time);
+        let moment = self.moment();
+        self.state.known_mut()?.proved_head(time, &moment);
         self.moved()
     }
 
@@ -225,30 +245,36 @@ impl Session<'_> {
             self.save().await?;
         }
         for _ in 0..STALE_LIMIT {
-            let outbox = self.outbox_of(&changes).await?;
+            let outbox = self.outbox_of(changes.keys()).await?;
             let mut decided = Decided { steps: before.clone(), ..Decided::default() };
             for (id, versions) in &changes {
                 decided.decide(id, versions, outbox.rows.get(id).map_or(&[][..], Vec::as_slice));
             }
-            if self.apply(outbox.last_row, decided.steps).await? == Applied::Done {
-                self.report.pulled += decided.stored;
-                self.report.conflicts += decided.conflicts;
-                self.restage |= decided.touched;
-                self.pulled_bytes += decided.bytes;
-                self.progress(Phase::Pull, self.report.pulled, None, self.pulled_bytes);
+            let steps = std::mem::take(&mut decided.steps);
+            if self.apply(outbox.last_row, steps).await? == Applied::Done {
+                self.note_applied(&decided, None);
                 return Ok(());
             }
         }
-        Err(Error::new(ErrorKind::Unavailable, "the app writes faster than a sync can follow: try again"))
+        Err(outpaced())
     }
 
-    async fn outbox_of(&self, changes: &Changes) -> Result<Outbox> {
+    pub(super) fn note_applied(&mut self, decided: &Decided, total: Option<u64>) {
+        self.report.pulled += decided.stored;
+        self.report.conflicts += decided.conflicts;
+        self.restage |= decided.touched;
+        self.pulled_bytes += decided.bytes;
+        self.progress(Phase::Pull, self.report.pulled, total, self.pulled_bytes);
+    }
+
+    /// The rows of these documents.
+    pub(super) async fn outbox_of(&self, ids: impl Iterator<Item = &DocumentId>) -> Result<Outbox> {
         let all = self.client.replica.outbox(&[]).await?;
         if self.client.replica.pending_count().await? == 0 {
             // Rows added since then are above `last_row`: they make the batch stale.
             return Ok(all);
         }
-        let ids: Vec<DocumentId> = changes.keys().cloned().collect();
+        let ids: Vec<DocumentId> = ids.cloned().collect();
         self.client.replica.outbox(&ids).await
     }
 
@@ -274,7 +300,8 @@ impl Session<'_> {
                 Part::List(changes) => changes.to_vec(),
                 Part::Segment(segment) => match self.client.server.segment(segment).await {
                     Err(_) if on(Mistake::SegmentSkipped) => Vec::new(),
-                    read => read?,
+                    Err(error) => return Err(self.or_below_floor(error, sequence).await),
+                    Ok(changes) => changes,
                 },
                 Part::Dropped => {
                     let what = "this domain was dropped: what it held is gone from the store; nothing was changed here";
@@ -284,6 +311,14 @@ impl Session<'_> {
             Ok((sequence, list))
         };
         stream::iter(parts).map(read).buffered(SEGMENTS)
+    }
+
+    /// What a segment of this entry that is damaged, or gone, means: a snapshot that covers the entry has what it held.
+    async fn or_below_floor(&self, error: Error, number: Sequence) -> Error {
+        if error.kind() != ErrorKind::Corrupt {
+            return error;
+        }
+        self.above_floor(number).await.err().filter(Error::is_below_floor).unwrap_or(error)
     }
 
     /// An entry under my name that I never journalled: this replica is a copy, or was restored from a backup.
@@ -303,10 +338,12 @@ impl Session<'_> {
         let Some(attempt) = self.attempt.take() else {
             return Err(Error::new(ErrorKind::Internal, "no attempt is open"));
         };
+        let (client, moment) = (self.state.client, self.moment());
         let known = self.state.known_mut()?;
         known.advance(tip);
+        known.committed(client, &attempt);
         known.saw(time);
-        known.proved_head(time);
+        known.proved_head(time, &moment);
         if on(Mistake::AttemptUnjournalled) {
             self.apply(None, vec![Step::Journal(attempt.clone())]).await?;
         }
@@ -315,6 +352,10 @@ impl Session<'_> {
         self.client.note_commit(self.now());
         self.moved()
     }
+}
+
+pub(super) fn outpaced() -> Error {
+    Error::new(ErrorKind::Unavailable, "the app writes faster than a sync can follow: try again")
 }
 
 /// Bytes that an entry holds in memory, about.
@@ -347,7 +388,7 @@ fn parts(entry: &Entry) -> Vec<Part<'_>> {
         Content::Changes(list) => vec![Part::List(list)],
         Content::Segments(segments) => segments.iter().map(Part::Segment).collect(),
         Content::Drop => vec![Part::Dropped],
-        Content::Snapshot | Content::Collect => Vec::new(),
+        Content::Snapshot { .. } | Content::Collect => Vec::new(),
     }
 }
 
@@ -356,8 +397,8 @@ type Changes = BTreeMap<DocumentId, Vec<(Change, Sequence)>>;
 
 /// What to do about pulled changes.
 #[derive(Default)]
-struct Decided {
-    steps: Vec<Step>,
+pub(super) struct Decided {
+    pub(super) steps: Vec<Step>,
     stored: u64,
     /// Body bytes of what is stored.
     bytes: u64,
@@ -367,7 +408,7 @@ struct Decided {
 }
 
 impl Decided {
-    fn decide(&mut self, id: &DocumentId, versions: &[(Change, Sequence)], rows: &[PendingRow]) {
+    pub(super) fn decide(&mut self, id: &DocumentId, versions: &[(Change, Sequence)], rows: &[PendingRow]) {
         let fate = Fate::of(versions, |(change, _)| Digest::of(&change.action), rows);
         self.touched |= fate.touches_rows();
         for ((change, sequence), row) in fate.settled {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures::stream::{self, StreamExt};
 
-use super::open::needs_snapshot;
+use super::open::below_floor;
 use super::report::Phase;
 use super::session::Session;
 use crate::error::{Error, ErrorKind, Outcome, Result};
@@ -252,9 +252,9 @@ impl Session<'_> {
         self.client.note_create_time(self.now().since(sent));
         match value {
             Written::Taken => Ok(false),
-            Written::BelowFloor => Err(needs_snapshot(attempt.sequence)),
+            Written::BelowFloor => Err(below_floor(attempt.sequence)),
             Written::Committed => {
-                if !self.state.known()?.counts(time) {
+                if !self.state.known()?.counts(time, &self.moment()) {
                     self.above_floor(attempt.sequence).await?;
                 }
                 self.state.known_mut()?.saw(time);

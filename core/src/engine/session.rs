@@ -2,11 +2,11 @@
 
 use crate::engine::Client;
 use crate::engine::ahead::Ahead;
-use crate::engine::open::Reading;
+use crate::engine::open::{Reading, below_floor};
 use crate::engine::plan::Plan;
 use crate::engine::report::{Phase, Progress, SyncReport};
-use crate::engine::state::State;
-use crate::error::Result;
+use crate::engine::state::{Moment, State};
+use crate::error::{Error, ErrorKind, Result};
 use crate::model::RowNumber;
 use crate::replica::{Applied, Attempt, Batch, Claim, Step};
 use crate::runtime::{Ticks, new_client_id};
@@ -15,6 +15,9 @@ use crate::server::{Lease, Tip, TooLarge, Traffic};
 
 /// One minute: how old the kept time of the last sync may get before a poll without news writes it down.
 const STATUS_LAG: u64 = 60_000;
+
+/// From how many snapshots one sync goes on: it takes a new one only where the log behind the last was trimmed meanwhile.
+const BOOTS: u32 = 10;
 
 /// That the store was found to be the known one.
 #[derive(Clone, Copy, Debug)]
@@ -87,14 +90,18 @@ impl<'a> Session<'a> {
 
     /// Everything a sync does. What was [left out](Self::left_out) is no failure of it: the caller says it afterwards.
     pub(super) async fn run(&mut self) -> Result<()> {
-        if !self.push_ahead().await? {
-            self.check_agreed_outbox().await?;
-            let first = self.open().await?;
-            let first = self.lock_if_always(first).await?;
-            self.check_agreed().await?;
-            self.pull_first(first).await?;
-            self.resolve().await?;
-            self.push().await?;
+        let mut booted = 0;
+        while let Err(error) = self.in_step(booted > 0).await {
+            if !error.is_below_floor() {
+                return Err(error);
+            }
+            if booted == BOOTS {
+                let what = "the log is trimmed faster than this sync follows: try again";
+                return Err(Error::new(ErrorKind::Unavailable, what).with_operation("sync"));
+            }
+            self.ahead = None;
+            self.boot().await?;
+            booted += 1;
         }
         self.report.unresolved = self.client.replica.conflicts().await?.len() as u64;
         self.state.last_synced = Some(self.client.runtime.wall());
@@ -102,6 +109,30 @@ impl<'a> Session<'a> {
         self.save_if_worth_it().await?;
         self.unlock().await;
         Ok(())
+    }
+
+    /// Opens, pulls and pushes; behind a snapshot that was just applied it goes on without opening.
+    async fn in_step(&mut self, booted: bool) -> Result<()> {
+        if !booted && self.push_ahead().await? {
+            return Ok(());
+        }
+        let first = if booted { self.poll().await? } else { self.begin_pull().await? };
+        self.pull_first(first).await?;
+        self.resolve().await?;
+        self.push().await?;
+        Ok(())
+    }
+
+    async fn begin_pull(&mut self) -> Result<Vec<Reading>> {
+        self.check_agreed_outbox().await?;
+        let first = self.open().await?;
+        let first = self.lock_if_always(first).await?;
+        self.check_agreed().await?;
+        // Documents of a snapshot that was applied in part are no state of the log: only a snapshot leads on.
+        match self.state.known()?.between {
+            Some(between) => Err(below_floor(between)),
+            None => Ok(first),
+        }
     }
 
     /// Pulls what others committed, and remembers for the next push whether they had.
@@ -138,6 +169,7 @@ impl<'a> Session<'a> {
         same.last_synced = self.state.last_synced;
         if let (Some(same), Some(now)) = (&mut same.store, &self.state.store) {
             (same.head_time, same.newest_time) = (now.head_time, now.newest_time);
+            same.head_at.clone_from(&now.head_at);
         }
         if same == self.state && lag < STATUS_LAG && !self.opened { Ok(()) } else { self.save().await }
     }
@@ -162,6 +194,11 @@ impl<'a> Session<'a> {
 
     pub(super) fn now(&self) -> Ticks {
         self.client.runtime.now()
+    }
+
+    /// Now, on all clocks of ours.
+    pub(super) fn moment(&self) -> Moment {
+        Moment::now(&*self.client.runtime)
     }
 
     pub(super) fn progress(&self, phase: Phase, done: u64, total: Option<u64>, bytes: u64) {

@@ -108,6 +108,13 @@ pub(crate) fn decode_segment(key: &ObjectKey, stored: &[u8]) -> Result<Vec<Chang
     assemble(header.changes, &bodies).map_err(|error| error.with_key(key))
 }
 
+/// Changes as the bytes of a segment under `key`.
+pub(crate) fn encode_segment(key: &ObjectKey, changes: Vec<Change>) -> Result<Bytes> {
+    let mut batcher = Batcher::new(u64::MAX);
+    changes.into_iter().try_for_each(|change| batcher.push(change))?;
+    Ok(batcher.seal(key.clone())?.parts.concat().into())
+}
+
 /// Gathers changes until they fill a segment. Bodies are compressed as they come and not kept.
 pub(crate) struct Batcher {
     packer: Packer,

@@ -37,6 +37,8 @@ pub enum Kind {
     Lease,
     /// A version of a piece of metadata.
     Metadata,
+    /// A part of a snapshot's lists.
+    Index,
 }
 
 impl Kind {
@@ -48,6 +50,7 @@ impl Kind {
             Self::Snapshot => 4,
             Self::Lease => 5,
             Self::Metadata => 6,
+            Self::Index => 7,
         }
     }
 
@@ -59,6 +62,7 @@ impl Kind {
             4 => Some(Self::Snapshot),
             5 => Some(Self::Lease),
             6 => Some(Self::Metadata),
+            7 => Some(Self::Index),
             _ => None,
         }
     }
@@ -68,7 +72,7 @@ impl Kind {
     const fn max_raw(self) -> u64 {
         match self {
             Self::Segment => (1 << 30) + (128 << 20),
-            Self::Entry | Self::Snapshot => 64 << 20,
+            Self::Entry | Self::Snapshot | Self::Index => 64 << 20,
             Self::Format | Self::Lease => 1 << 20,
             Self::Metadata => 16 << 20,
         }

@@ -53,6 +53,25 @@ impl Layout {
         self.domain.join("snapshot")
     }
 
+    pub(crate) fn snapshot(&self, number: Sequence) -> Result<ObjectKey> {
+        record(&self.snapshots()?, number)
+    }
+
+    /// Where the folders of the log's entries lie.
+    pub(crate) fn shards(&self) -> Result<Folder> {
+        self.domain.join("log")
+    }
+
+    /// Where the entries of one such folder lie.
+    pub(crate) fn shard(&self, name: &str) -> Result<Folder> {
+        self.shards()?.join(name)
+    }
+
+    /// The number of the folder that an entry lies in.
+    pub(crate) const fn shard_of(number: Sequence) -> u64 {
+        number.get() / SHARD
+    }
+
     pub(crate) fn leases(&self) -> Result<Folder> {
         self.domain.join("lease")
     }

@@ -8,7 +8,7 @@ use super::changes::{ChangeHeader, assemble};
 use super::frame::{Frame, Kind};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{
-    AttemptNumber, Change, ClientId, FencingToken, Hash, MetadataName, MetadataVersion, Nonce, Sequence, StoreId,
+    AttemptNumber, Change, ClientId, FencingToken, Hash, MetadataName, MetadataVersion, Nonce, StoreId,
 };
 use crate::storage::{ObjectKey, ServerTime};
 
@@ -70,6 +70,9 @@ pub struct EntryHeader {
     /// The segments that hold the changes, or the snapshot, otherwise.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub segments: Vec<SegmentRef>,
+    /// The objects that name a snapshot's segments, where those are too many to stand here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub index: Vec<SegmentRef>,
 }
 
 /// What a lease record does.
@@ -112,51 +115,6 @@ pub struct MetadataHeader {
     pub version: MetadataVersion,
     /// The random identity of the write: two writers of equal bytes must tell whose came first.
     pub nonce: Nonce,
-}
-
-/// An entry's number and hash.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Mark {
-    /// The entry's number.
-    pub sequence: Sequence,
-    /// BLAKE3 of its stored bytes.
-    pub hash: Hash,
-}
-
-/// A client's last committed attempt, as a snapshot lists it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SnapshotClient {
-    /// The client.
-    pub client: ClientId,
-    /// The attempt.
-    pub attempt: AttemptNumber,
-    /// The entry it became.
-    #[serde(flatten)]
-    pub entry: Mark,
-}
-
-/// The header of a snapshot.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SnapshotHeader {
-    /// The object's own name.
-    pub key: String,
-    /// The last entry it covers.
-    pub entry: Mark,
-    /// Every 1,000th entry up to there.
-    pub marks: Vec<Mark>,
-    /// How many documents it holds.
-    pub documents: u64,
-    /// How many body bytes they have.
-    pub bytes: u64,
-    /// An order-free hash over the documents.
-    pub digest: Hash,
-    /// Per client its last committed attempt.
-    pub clients: Vec<SnapshotClient>,
-    /// The server's time at which its writer read the last entry.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub time: Option<ServerTime>,
-    /// The documents.
-    pub segments: Vec<SegmentRef>,
 }
 
 /// The stored bytes of a record.
@@ -263,28 +221,5 @@ mod tests {
         assert!(decode(&encode(serde_json::json!({ "colour": "blue" }))).is_ok());
         let error = decode(&encode(serde_json::json!({ "requires": ["time-travel"] }))).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unsupported);
-    }
-
-    #[test]
-    fn a_snapshot_header_survives() {
-        let mark = Mark { sequence: Sequence::FIRST, hash: Hash::of(b"entry") };
-        let header = SnapshotHeader {
-            key: "domains/main/snapshot/0000000000000001/data".to_owned(),
-            entry: mark,
-            marks: vec![mark],
-            documents: 1,
-            bytes: 2,
-            digest: Hash::of(b"documents"),
-            clients: vec![SnapshotClient {
-                client: ClientId::from_bytes([2; 16]),
-                attempt: AttemptNumber::FIRST,
-                entry: mark,
-            }],
-            time: Some(ServerTime::from_millis(3)),
-            segments: vec![SegmentRef { name: "x".to_owned(), length: 4, hash: Hash::of(b"segment") }],
-        };
-        let key = ObjectKey::new(header.key.clone()).unwrap();
-        let bytes = encode_record(Kind::Snapshot, &header, &[]).unwrap();
-        assert_eq!(decode_record::<SnapshotHeader>(Kind::Snapshot, &key, &bytes).unwrap().0, header);
     }
 }

@@ -11,7 +11,7 @@ use bytes::Bytes;
 
 use super::{
     Answer, Applied, Attempt, BaseVersion, Batch, Claim, Conflict, Digest, Loaded, Outbox, PendingChange, PendingRow,
-    Replica, RowSet, Step, Version,
+    Replica, RowSet, Step, Synced, Version,
 };
 use crate::error::{Error, ErrorKind, Outcome, Result};
 use crate::model::{Action, Base, Change, Document, DocumentId, Hash, Revision, RowNumber, Sequence};
@@ -167,11 +167,13 @@ impl Replica for MemoryReplica {
 
     async fn outbox(&self, ids: &[DocumentId]) -> Result<Outbox> {
         let data = self.lock();
-        let rows = ids.iter().filter_map(|id| {
-            let rows = &data.documents.get(id)?.rows;
-            (!rows.is_empty()).then(|| (id.clone(), rows.iter().map(Row::pending).collect()))
-        });
-        Ok(Outbox { last_row: data.last_row, rows: rows.collect() })
+        let mut outbox = Outbox { last_row: data.last_row, ..Outbox::default() };
+        let pending = |record: &&Record| !record.rows.is_empty();
+        for (id, record) in ids.iter().filter_map(|id| Some((id, data.documents.get(id).filter(pending)?))) {
+            outbox.rows.insert(id.clone(), record.rows.iter().map(Row::pending).collect());
+            outbox.taken.extend(record.taken().map(|sequence| (id.clone(), sequence)));
+        }
+        Ok(outbox)
     }
 
     async fn pending_count(&self) -> Result<u64> {
@@ -194,6 +196,18 @@ impl Replica for MemoryReplica {
 
     async fn committed(&self, hash: &Hash) -> Result<bool> {
         Ok(self.lock().committed.contains(hash))
+    }
+
+    async fn synced(&self, after: Option<&DocumentId>, limit: usize) -> Result<Vec<Synced>> {
+        let range = (after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
+        let data = self.lock();
+        let there = data.documents.range::<DocumentId, _>(range).filter(|(_, record)| record.is_synced());
+        let synced = there.filter_map(|(id, record)| Some(Synced { id: id.clone(), sequence: record.taken()? }));
+        Ok(synced.take(limit).collect())
+    }
+
+    async fn shelved(&self, name: &str) -> Result<Option<Bytes>> {
+        Ok(self.lock().shelf.get(name).cloned())
     }
 
     async fn apply(&self, batch: Batch) -> Result<Applied> {
@@ -220,6 +234,7 @@ struct Data {
     state: Option<Bytes>,
     attempt: Option<Attempt>,
     committed: BTreeSet<Hash>,
+    shelf: BTreeMap<String, Bytes>,
 }
 
 /// A document, or what has to be remembered of a deleted one while rows of it are pending.
@@ -306,6 +321,8 @@ impl Data {
             Step::Journal(attempt) => self.attempt = Some(attempt),
             Step::Commit => self.commit()?,
             Step::Abandon => self.attempt = None,
+            Step::Shelve { name, bytes } => drop(self.shelf.insert(name, bytes)),
+            Step::Unshelve => self.shelf.clear(),
         }
         Ok(Applied::Done)
     }
@@ -439,6 +456,20 @@ impl Record {
 
     fn is_present(&self) -> bool {
         !self.local.is_delete()
+    }
+
+    /// The entry whose version, or deletion, was taken last.
+    fn taken(&self) -> Option<Sequence> {
+        let base = || self.base.as_ref().map(|base| base.sequence);
+        self.remote.as_ref().map(|remote| remote.sequence).or_else(base)
+    }
+
+    /// Whether the document is there by what was taken.
+    fn is_synced(&self) -> bool {
+        match &self.remote {
+            Some(remote) => remote.version != Version::Deleted,
+            None => self.base.is_some() && self.base_version != Some(Action::Delete),
+        }
     }
 
     fn document(&self, id: &DocumentId) -> Option<Document> {

@@ -5,7 +5,9 @@ mod log;
 mod meta;
 mod probe;
 mod records;
+mod snapshot;
 mod store;
+mod trim;
 mod wire;
 
 use std::fmt;
@@ -17,8 +19,8 @@ use tracing::instrument;
 
 use self::wire::Wire;
 use super::{
-    Author, ChangeStream, Entry, Lease, LockRequest, Locked, Metadata, Prepared, Server, Staged, StoreInfo,
-    StoreOptions, Tip, Traffic, Written,
+    Author, ChangeStream, Entry, Lease, LockRequest, Locked, Metadata, Prepared, SealedSnapshot, Server, Snapshot,
+    Staged, StoreInfo, StoreOptions, Tip, Traffic, Written,
 };
 use crate::error::Result;
 use crate::format::{Layout, SegmentRef};
@@ -98,6 +100,32 @@ impl Server for StoredServer {
     #[instrument(level = "debug", skip_all)]
     async fn put(&self, checkpoint: u64, changes: ChangeStream<'_>) -> Result<Staged> {
         log::stage(&self.wire, &self.layout, checkpoint, changes).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn snapshot(&self) -> Result<Option<Snapshot>> {
+        snapshot::newest(&self.wire, &self.layout).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn snapshot_put(&self, checkpoint: u64, documents: ChangeStream<'_>) -> Result<Vec<SegmentRef>> {
+        log::stage_segments(&self.wire, &self.layout, checkpoint, documents).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn snapshot_seal(&self, checkpoint: u64, snapshot: &Snapshot) -> Result<SealedSnapshot> {
+        snapshot::seal(&self.wire, &self.layout, checkpoint, snapshot).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn snapshot_write(&self, snapshot: &SealedSnapshot) -> Result<Written> {
+        store::settle(&self.wire).await?;
+        snapshot::write(&self.wire, &self.layout, snapshot).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn trim(&self, through: Sequence, dry_run: bool) -> Result<u64> {
+        trim::entries(&self.wire, &self.layout, through, dry_run).await
     }
 
     fn prepare(&self, after: &Tip, author: &Author, staged: &Staged) -> Result<Prepared> {

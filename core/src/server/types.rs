@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind};
-use crate::format::{LeaseKind, SegmentRef};
+use crate::format::{LeaseKind, Mark, SegmentRef, SnapshotClient, SnapshotEntry};
 use crate::model::{
     AttemptNumber, Change, ClientId, DocumentId, FencingToken, Hash, MetadataVersion, Nonce, Sequence, StoreId,
 };
@@ -104,8 +104,13 @@ pub enum Content {
     Changes(Vec<Change>),
     /// The changes of these segments, in order.
     Segments(Vec<SegmentRef>),
-    /// It names a snapshot's segments; it changes no document.
-    Snapshot,
+    /// A snapshot is about to be published; it changes no document.
+    Snapshot {
+        /// The segments that hold its documents, unless `index` names them.
+        segments: Vec<SegmentRef>,
+        /// The objects that name those segments, where they are too many for an entry.
+        index: Vec<SegmentRef>,
+    },
     /// A collection began; it changes no document.
     Collect,
     /// The domain ended here.
@@ -151,6 +156,72 @@ pub struct Staged {
     pub content: Content,
     /// The documents whose changes are left out, since no object that the storage takes can hold them.
     pub too_large: Vec<TooLarge>,
+}
+
+/// The live documents as of an entry: what is known of them before they are read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The last entry it covers.
+    pub entry: SnapshotEntry,
+    /// How many documents it holds.
+    pub documents: u64,
+    /// How many body bytes they have.
+    pub bytes: u64,
+    /// The hash over the documents: see [`DocumentsDigest`](crate::format::DocumentsDigest).
+    pub digest: Hash,
+    /// The server's time at which its writer read the last entry.
+    pub time: Option<ServerTime>,
+    /// The number and hash of every 1,000th entry up to the last.
+    pub marks: Vec<Mark>,
+    /// Of each client its last attempt that became an entry with changes, in the order of the clients.
+    pub clients: Vec<SnapshotClient>,
+    /// The documents, as changes whose `base` is the entry that put them. Of several changes to one document the last counts, and
+    /// one that is deleted last is no document.
+    pub segments: Vec<SegmentRef>,
+}
+
+impl Snapshot {
+    /// The place in the log that it leads to.
+    pub fn tip(&self) -> Tip {
+        let SnapshotEntry { sequence, hash, time } = self.entry;
+        Tip { sequence: Some(sequence), hash, time }
+    }
+
+    /// The hash that it knows of this entry.
+    pub fn hash_of(&self, number: Sequence) -> Option<Hash> {
+        if number == self.entry.sequence {
+            return Some(self.entry.hash);
+        }
+        let at = self.marks.binary_search_by_key(&number, |mark| mark.sequence).ok()?;
+        self.marks.get(at).map(|mark| mark.hash)
+    }
+
+    /// The last attempt of this client, as it is listed.
+    pub fn client(&self, client: &ClientId) -> Option<&SnapshotClient> {
+        let at = self.clients.binary_search_by_key(client, |listed| listed.client).ok()?;
+        self.clients.get(at)
+    }
+}
+
+/// A snapshot ready to be announced and published.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SealedSnapshot {
+    /// The last entry it covers.
+    pub sequence: Sequence,
+    /// What its entry says.
+    pub announcement: Content,
+    /// What will be stored.
+    pub bytes: Bytes,
+}
+
+impl std::fmt::Debug for SealedSnapshot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SealedSnapshot")
+            .field("sequence", &self.sequence)
+            .field("announcement", &self.announcement)
+            .field("bytes", &self.bytes.len())
+            .finish()
+    }
 }
 
 /// A document that the storage takes no object for.

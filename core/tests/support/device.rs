@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures::executor::block_on;
 use longshore_core::{
     Answer, Client, Conflict, Document, DocumentId, DomainName, Error, LockPolicy, MemoryReplica, MemoryStorage,
-    Result, Storage, StoredServer, SyncReport, Version,
+    ObjectKey, Result, Storage, StoredServer, SyncReport, Version,
 };
 
 use super::fault::{Fault, FaultStorage};
@@ -21,6 +21,8 @@ pub type Told = Arc<Mutex<BTreeSet<(DocumentId, Option<Bytes>)>>>;
 pub struct World {
     pub sim: Sim,
     pub storage: MemoryStorage,
+    /// What a compaction deleted, for the verdict.
+    pub archive: Mutex<BTreeMap<ObjectKey, Bytes>>,
     timed: bool,
     /// Every side of every conflict that an app was told of: document and body, `None` for a deletion.
     pub told: Told,
@@ -53,7 +55,8 @@ impl World {
     /// A world whose server's replies carry its time, or do not.
     pub fn new(seed: u64, timed: bool) -> Self {
         let (told, written, replaced) = (Arc::default(), Arc::default(), Arc::default());
-        Self { sim: Sim::new(seed), storage: MemoryStorage::new(), timed, told, written, replaced }
+        let (archive, storage) = (Mutex::default(), MemoryStorage::new());
+        Self { sim: Sim::new(seed), storage, archive, timed, told, written, replaced }
     }
 
     pub fn device(&self, name: &'static str) -> Device {

@@ -8,6 +8,7 @@ pub mod device;
 pub mod fault;
 pub mod forward;
 pub mod sim;
+pub mod snapshot;
 pub mod verdict;
 
 pub use device::{Device, World, body};

@@ -4,42 +4,51 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use futures::executor::block_on;
-use longshore_core::{Change, ClientId, Content, DocumentId, DomainName, Sequence, Server, StoredServer};
+use longshore_core::{
+    Change, ClientId, Content, DocumentId, DomainName, Entry, MemoryStorage, Sequence, Server, StoredServer,
+};
 
 use super::device::{Device, World};
 
+/// A server that has everything that ever was in the store, what was trimmed included.
 fn server(world: &World) -> StoredServer {
-    let storage = std::sync::Arc::new(world.storage.clone());
-    StoredServer::new(storage, world.sim.runtime(), &DomainName::default()).unwrap()
+    let all = MemoryStorage::new();
+    let mut objects = world.archive.lock().unwrap().clone();
+    objects.extend(world.storage.objects());
+    all.set_objects(objects);
+    StoredServer::new(std::sync::Arc::new(all), world.sim.runtime(), &DomainName::default()).unwrap()
 }
 
 /// Who wrote each entry, in order.
 pub fn writers(world: &World) -> Vec<ClientId> {
-    let replies = block_on(server(world).changes_read(Sequence::FIRST, 100)).unwrap();
-    replies.into_iter().map_while(|reply| Some(reply.value?.client)).collect()
+    entries(world).into_iter().map(|(entry, _)| entry.client).collect()
 }
 
-/// Everything the log says, in order.
-pub fn log(world: &World) -> Vec<Change> {
+/// Every entry there ever was, with its changes.
+pub fn entries(world: &World) -> Vec<(Entry, Vec<Change>)> {
     let server = server(world);
-    let mut changes = Vec::new();
+    let mut entries = Vec::new();
     let mut previous = block_on(server.store()).unwrap().value.expect("the store is there").hash;
     let mut number = Sequence::FIRST;
     while let Some(entry) = block_on(server.changes_read(number, 1)).unwrap().remove(0).value {
         assert_eq!(entry.previous, previous, "the chain breaks at entry {number}");
         previous = entry.hash;
-        match entry.content {
-            Content::Changes(list) => changes.extend(list),
-            Content::Segments(segments) => {
-                for segment in &segments {
-                    changes.extend(block_on(server.segment(segment)).expect("I8: a named segment can be read"));
-                }
-            }
+        let read = |segment| block_on(server.segment(segment)).expect("I8: a named segment can be read");
+        let changes = match &entry.content {
+            Content::Changes(list) => list.clone(),
+            Content::Segments(segments) => segments.iter().flat_map(read).collect(),
+            Content::Snapshot { .. } | Content::Collect => Vec::new(),
             other => panic!("nobody wrote {other:?}"),
-        }
+        };
+        entries.push((entry, changes));
         number = number.next().unwrap();
     }
-    changes
+    entries
+}
+
+/// Everything the log ever said, in order.
+pub fn log(world: &World) -> Vec<Change> {
+    entries(world).into_iter().flat_map(|(_, changes)| changes).collect()
 }
 
 /// The documents that the log leaves.

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use longshore_core::{
     Applied, Batch, Change, Claim, Conflict, DocumentId, Error, ErrorKind, Hash, Loaded, MemoryReplica, Outbox,
-    Outcome, PendingChange, Replica, Result, RowNumber,
+    Outcome, PendingChange, Replica, Result, RowNumber, Synced,
 };
 
 use super::yielding::apart;
@@ -74,6 +75,14 @@ impl Replica for Bent {
 
     async fn committed(&self, hash: &Hash) -> Result<bool> {
         self.inner.committed(hash).await
+    }
+
+    async fn synced(&self, after: Option<&DocumentId>, limit: usize) -> Result<Vec<Synced>> {
+        apart(self.inner.synced(after, limit)).await
+    }
+
+    async fn shelved(&self, name: &str) -> Result<Option<Bytes>> {
+        apart(self.inner.shelved(name)).await
     }
 
     async fn apply(&self, batch: Batch) -> Result<Applied> {

@@ -17,8 +17,8 @@ use crate::format::{
 use crate::model::{Change, Document, DocumentId, Hash, Sequence};
 use crate::runtime::{compute, new_nonce};
 use crate::sabotage::{Mistake, on};
-use crate::server::{Author, ChangeStream, Content, Entry, Prepared, Server, Staged, Tip, TooLarge, Written};
-use crate::storage::Reply;
+use crate::server::{Author, ChangeStream, Content, Entry, Prepared, Server, Snapshot, Staged, Tip, TooLarge, Written};
+use crate::storage::{ObjectKey, Reply};
 
 /// Stored bytes from which on decoding is worth a thread of its own.
 const HEAVY: usize = 64 << 10;
@@ -32,8 +32,8 @@ const UNDER_WAY: u64 = 4 * SEGMENT_TARGET as u64;
 /// Segments of one entry, about: what comes after them is left for the next one. That is at least a GiB wherever a segment has
 /// 256 KiB, and mostly 32 GiB.
 const MOST_SEGMENTS: u64 = 4096;
-/// Bytes of an entry for each of its segments, generously: a reference has about 70 once it is compressed.
-const REFERENCE: u64 = 256;
+/// Bytes of an object for each segment, mark or client that it lists, generously: one has about 70 once it is compressed.
+pub(super) const REFERENCE: u64 = 256;
 
 pub(super) async fn read(
     wire: &Wire,
@@ -67,14 +67,14 @@ async fn read_one(wire: &Wire, layout: &Layout, number: Sequence) -> Result<Repl
 }
 
 fn entry(sequence: Sequence, stored: &Bytes, header: EntryHeader, changes: Vec<Change>) -> Result<Entry> {
-    if header.segments.iter().any(|segment| segment.length > MAX_SEGMENT) {
+    if header.segments.iter().chain(&header.index).any(|segment| segment.length > MAX_SEGMENT) {
         return Err(Error::new(ErrorKind::Corrupt, "an entry names a segment larger than any can be"));
     }
     let content = match header.kind.as_str() {
         "changes" if header.segments.is_empty() => Content::Changes(changes),
         "changes" if changes.is_empty() => Content::Segments(header.segments),
         "changes" => return Err(Error::new(ErrorKind::Corrupt, "an entry has changes both inside and in segments")),
-        "snapshot" => Content::Snapshot,
+        "snapshot" => Content::Snapshot { segments: header.segments, index: header.index },
         "collect" => Content::Collect,
         "drop" => Content::Drop,
         _ => {
@@ -96,15 +96,25 @@ fn entry(sequence: Sequence, stored: &Bytes, header: EntryHeader, changes: Vec<C
 }
 
 pub(super) async fn segment(wire: &Wire, layout: &Layout, segment: &SegmentRef) -> Result<Vec<Change>> {
+    named(wire, layout, segment, decode_segment).await
+}
+
+/// Reads an object under `segments/` that an entry or a snapshot names.
+pub(super) async fn named<T: Send + 'static>(
+    wire: &Wire,
+    layout: &Layout,
+    segment: &SegmentRef,
+    decode: fn(&ObjectKey, &[u8]) -> Result<T>,
+) -> Result<T> {
     let key = layout.checked_segment(&segment.name)?;
     let corrupt = |what| Error::new(ErrorKind::Corrupt, what).with_operation("segment").with_key(&key);
     let found = wire.get(&key, segment.length.min(MAX_SEGMENT)).await?.value;
-    let stored = found.ok_or_else(|| corrupt("an entry names this segment, and it is not there"))?;
+    let stored = found.ok_or_else(|| corrupt("an entry or a snapshot names this segment, and it is not there"))?;
     let expected = segment.hash;
     let (name, bytes) = (key.clone(), stored);
     let decoded = compute(wire.runtime(), move || {
         if Hash::of(&bytes) == expected || on(Mistake::SegmentHashUnchecked) {
-            Some(decode_segment(&name, &bytes))
+            Some(decode(&name, &bytes))
         } else {
             None
         }
@@ -114,9 +124,48 @@ pub(super) async fn segment(wire: &Wire, layout: &Layout, segment: &SegmentRef) 
 
 /// Cuts changes into segments and uploads a few at a time; few changes stay in memory for the entry itself.
 ///
-/// Compression runs off the async threads while the next changes are fetched. Once there are as many segments as an entry
-/// should name, no more changes are fetched: those that were are staged.
+/// Once there are as many segments as an entry should name, no more changes are fetched: those that were are staged.
 pub(super) async fn stage(wire: &Wire, layout: &Layout, checkpoint: u64, changes: ChangeStream<'_>) -> Result<Staged> {
+    let most = most_segments(wire.capabilities().max_object);
+    let Cut { uploads, mut rest, too_large } = cut(wire, layout, checkpoint, changes, most).await?;
+    if uploads.begun == 0
+        && let Some(inline) = rest.take_inline()?
+    {
+        return Ok(Staged { checkpoint, content: Content::Changes(inline), too_large });
+    }
+    let segments = uploads.end_with(wire, layout, checkpoint, rest).await?;
+    Ok(Staged { checkpoint, content: Content::Segments(segments), too_large })
+}
+
+/// Cuts changes into segments and uploads a few at a time, however few or many there are.
+pub(super) async fn stage_segments(
+    wire: &Wire,
+    layout: &Layout,
+    checkpoint: u64,
+    changes: ChangeStream<'_>,
+) -> Result<Vec<SegmentRef>> {
+    let Cut { uploads, rest, too_large } = cut(wire, layout, checkpoint, changes, u64::MAX).await?;
+    let segments = uploads.end_with(wire, layout, checkpoint, rest).await?;
+    too_large.into_iter().next().map_or(Ok(segments), |large| Err(Error::from(large).with_operation("snapshot_put")))
+}
+
+/// Changes that were cut into segments, and what is left for the last one.
+struct Cut<'w> {
+    uploads: Uploads<'w>,
+    rest: Batcher,
+    too_large: Vec<TooLarge>,
+}
+
+/// Cuts changes into full segments and begins to upload them; at most about `most`.
+///
+/// Compression runs off the async threads while the next changes are fetched.
+async fn cut<'w>(
+    wire: &'w Wire,
+    layout: &Layout,
+    checkpoint: u64,
+    changes: ChangeStream<'_>,
+    most: u64,
+) -> Result<Cut<'w>> {
     let mut changes = changes.fuse();
     let claims = wire.capabilities();
     let (at_once, limit) = (UPLOADS.min(claims.parallelism.max(1)), claims.max_object);
@@ -125,7 +174,7 @@ pub(super) async fn stage(wire: &Wire, layout: &Layout, checkpoint: u64, changes
     let mut too_large = Vec::new();
     let mut batcher = Batcher::new(limit);
     // Where segments are tiny, so is what is fetched beyond the last.
-    let (most, size) = (most_segments(limit), usize::try_from(limit).unwrap_or(CHUNK).clamp(1, CHUNK));
+    let size = usize::try_from(limit).unwrap_or(CHUNK).clamp(1, CHUNK);
     let mut chunk = next_chunk(&mut changes, size).await?;
     while !chunk.is_empty() {
         let enough = uploads.begun as u64 >= most;
@@ -141,16 +190,7 @@ pub(super) async fn stage(wire: &Wire, layout: &Layout, checkpoint: u64, changes
             }
         }
     }
-    if uploads.begun == 0
-        && let Some(inline) = batcher.take_inline()?
-    {
-        return Ok(Staged { checkpoint, content: Content::Changes(inline), too_large });
-    }
-    if !batcher.is_empty() {
-        let sealed = uploads.beside(seal(wire, layout, checkpoint, batcher)).await?;
-        uploads.begin(sealed).await?;
-    }
-    Ok(Staged { checkpoint, content: Content::Segments(uploads.end().await?), too_large })
+    Ok(Cut { uploads, rest: batcher, too_large })
 }
 
 /// Segments on their way up. They stand still unless somebody waits for one of them.
@@ -202,6 +242,21 @@ impl Uploads<'_> {
         };
         self.under_way.push(upload.boxed());
         Ok(())
+    }
+
+    /// Uploads a last one, if it holds anything, and waits for all.
+    async fn end_with(
+        mut self,
+        wire: &Wire,
+        layout: &Layout,
+        checkpoint: u64,
+        rest: Batcher,
+    ) -> Result<Vec<SegmentRef>> {
+        if !rest.is_empty() {
+            let sealed = self.beside(seal(wire, layout, checkpoint, rest)).await?;
+            self.begin(sealed).await?;
+        }
+        self.end().await
     }
 
     /// Waits for all; they are in the order in which they began.
@@ -274,10 +329,13 @@ async fn seal(wire: &Wire, layout: &Layout, checkpoint: u64, batcher: Batcher) -
 
 pub(super) fn prepare(wire: &Wire, layout: &Layout, after: &Tip, author: &Author, staged: &Staged) -> Result<Prepared> {
     let sequence = after.next()?;
-    let (changes, segments) = match &staged.content {
-        Content::Changes(changes) => (changes.as_slice(), Vec::new()),
-        Content::Segments(segments) => (&[][..], segments.clone()),
-        _ => return Err(Error::new(ErrorKind::Invalid, "only changes are committed this way")),
+    let none = Vec::new;
+    let (kind, changes, segments, index) = match &staged.content {
+        Content::Changes(changes) => ("changes", changes.as_slice(), none(), none()),
+        Content::Segments(segments) => ("changes", &[][..], segments.clone(), none()),
+        Content::Snapshot { segments, index } => ("snapshot", &[][..], segments.clone(), index.clone()),
+        Content::Collect => ("collect", &[][..], none(), none()),
+        Content::Drop => return Err(Error::new(ErrorKind::Invalid, "a domain is not ended this way")),
     };
     let key = layout.entry(sequence)?;
     let header = EntryHeader {
@@ -287,9 +345,10 @@ pub(super) fn prepare(wire: &Wire, layout: &Layout, after: &Tip, author: &Author
         lease: author.lease,
         time: author.time.max(after.time),
         previous: after.hash,
-        kind: "changes".to_owned(),
+        kind: kind.to_owned(),
         changes: Vec::new(),
         segments,
+        index,
     };
     let bytes = encode_entry(header, changes)?;
     // Once journalled it would be sent for ever.
@@ -298,13 +357,13 @@ pub(super) fn prepare(wire: &Wire, layout: &Layout, after: &Tip, author: &Author
 }
 
 /// Whether the storage takes an entry of this size, and readers do.
-fn check_entry(wire: &Wire, size: u64) -> Result<()> {
+pub(super) fn check_entry(wire: &Wire, size: u64) -> Result<()> {
     wire.check_size(size)?;
     if size <= MAX_RECORD {
         return Ok(());
     }
     let what = format!(
-        "the entry has {size} bytes and may have at most 1 MiB; commit fewer changes at once: nothing was sent"
+        "the record has {size} bytes and may have at most 1 MiB; commit fewer changes at once: nothing was sent"
     );
     Err(Error::new(ErrorKind::Invalid, what))
 }
@@ -334,19 +393,49 @@ async fn hidden(wire: &Wire, layout: &Layout, number: Sequence) -> Result<Writte
         .with_key(layout.entry(number)?))
 }
 
-/// The newest committed version of a document, from a walk over the whole log.
+/// The newest committed version of a document, from a walk over the log behind the newest snapshot, and over that.
 pub(super) async fn find(server: &StoredServer, id: &DocumentId) -> Result<Option<Document>> {
-    const STRIDE: usize = 16;
-    if let Some(newest) = server.floor().await? {
-        let what = "the store has a snapshot, which this version cannot read";
-        return Err(Error::new(ErrorKind::Unsupported, what).with_operation("get").with_key(newest));
+    let mut tried: Option<(Sequence, Error)> = None;
+    loop {
+        let snapshot = server.snapshot().await?;
+        let covers = snapshot.as_ref().map(|snapshot| snapshot.entry.sequence);
+        // What cannot be read of one snapshot is in a newer one, if there is one.
+        if let Some((_, error)) = tried.take_if(|(before, _)| covers.is_none_or(|covers| covers <= *before)) {
+            return Err(error);
+        }
+        match find_behind(server, id, snapshot.as_ref()).await {
+            Ok(Found::Here(document)) => return Ok(document),
+            Ok(Found::Trimmed) => {}
+            Err(error) if error.kind() == ErrorKind::Corrupt && covers.is_some() => {
+                tried = covers.map(|covers| (covers, error));
+            }
+            Err(error) => return Err(error),
+        }
     }
+}
+
+enum Found {
+    Here(Option<Document>),
+    /// The log was trimmed while it was walked.
+    Trimmed,
+}
+
+async fn find_behind(server: &StoredServer, id: &DocumentId, snapshot: Option<&Snapshot>) -> Result<Found> {
+    const STRIDE: usize = 16;
     let mut last: Option<Change> = None;
-    let mut from = Sequence::FIRST;
+    let mut from = snapshot.map_or(Ok(Sequence::FIRST), |snapshot| snapshot.entry.sequence.next())?;
     loop {
         for reply in server.changes_read(from, STRIDE).await? {
             let Some(entry) = reply.value else {
-                return Ok(last.and_then(|change| change.document()));
+                if server.floor().await?.is_some_and(|newest| newest >= from) {
+                    return Ok(Found::Trimmed);
+                }
+                let segments = snapshot.map_or(&[][..], |snapshot| &snapshot.segments);
+                let last = match last {
+                    Some(change) => Some(change),
+                    None => newest_in(server, Content::Segments(segments.to_vec()), id).await?,
+                };
+                return Ok(Found::Here(last.and_then(|change| change.document())));
             };
             from = entry.sequence.next()?;
             last = newest_in(server, entry.content, id).await?.or(last);
