@@ -11,7 +11,7 @@ fix:
 # Everything without a bound, beside what CI does: the suite in full size over both of our storages, ten thousand histories, the models
 # in their larger bounds, the fuzzer.
 full: can-fuzz && (fuzz "300")
-    LONGSHORE_SIZE=full cargo test --release -p longshore-conformance --all-features --test memory --test folder
+    LONGSHORE_SIZE=full cargo test --release -p longshore-conformance --all-features --test memory --test folder --test real_time
     cargo run --release -p longshore-conformance --example simulate -- --seeds 0..10000
     LONGSHORE_MODEL=full cargo test --release -p longshore-model
 

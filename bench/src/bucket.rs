@@ -120,45 +120,50 @@ fn documents(name: &str, count: usize, len: usize) -> Vec<Document> {
     (0..count).map(&mut document).collect()
 }
 
-/// Requests, bytes and round trips of each piece of work on a thousand documents of 490 bytes, as a table.
-fn count(bucket: &Bucket) {
+/// Requests, bytes and round trips of each piece of work on a thousand documents of 490 bytes, as a table; and the requests beside
+/// what they may be.
+fn count(bucket: &Bucket) -> Vec<Line> {
     let meter = tokio().block_on(Meter::start(bucket.socket())).expect("a proxy");
     let place = bucket.place();
     let endpoint = format!("http://{}", meter.address());
     let storage = bucket.builder().with_prefix(&place).with_endpoint(endpoint).build().expect("a bucket");
     let (replica, _) = initialised(storage.clone());
     let mut connections = meter.take().connections();
+    let mut lines = Vec::new();
     println!("| 1,000 documents of 490 bytes | requests | round trips | bytes up | bytes down |");
     println!("| --- | ---: | ---: | ---: | ---: |");
     // What opens sends three requests, which count as side by side if none is answered before all have begun.
-    let mut line = |what: &str, client: &Client, side_by_side: usize| {
+    let mut line = |what: &'static str, client: &Client, side_by_side: usize, most: u32| {
         meter.gather(&[side_by_side]);
         sync(client);
         let tally: Tally = meter.take();
         connections += tally.connections();
         let (requests, trips) = (tally.requests(), tally.round_trips());
         println!("| {what} | {requests} | {trips} | {} | {} |", tally.bytes_up(), tally.bytes_down());
+        #[expect(clippy::cast_precision_loss, reason = "a few")]
+        lines.push(Line::limit(what, requests as f64, "requests", f64::from(most)));
     };
     let process = || client(storage.clone(), &replica);
     write(&replica, &documents("note", 1000, 490));
-    line("first push, with opening", &process(), 3);
-    line("first sync of another device", &client(storage.clone(), &MemoryReplica::new()), 3);
-    line("nothing new, with opening", &process(), 3);
+    line("s3: 1,000 documents, first push, with opening", &process(), 3, 4);
+    line("s3: 1,000 documents, first sync of another device", &client(storage.clone(), &MemoryReplica::new()), 3, 8);
+    line("s3: nothing new, with opening", &process(), 3, 3);
     let open = process();
     sync(&open);
     meter.take();
-    line("nothing new", &open, 1);
+    line("s3: nothing new", &open, 1, 1);
     // A client that has just pushed polls before its next push, so that others have their turn: each of these opened for itself.
-    for (what, count) in [("push of 1 document", 1), ("push of 100 documents", 100)] {
+    for (what, count) in [("s3: push of 1 document", 1), ("s3: push of 100 documents", 100)] {
         let open = process();
         sync(&open);
         meter.take();
         write(&replica, &documents("more", count, 490));
-        line(what, &open, 1);
+        line(what, &open, 1, 1);
     }
     println!("\n{connections} connections in all\n");
     drop(meter);
     bucket.clear(&place);
+    lines
 }
 
 fn push(client: &Client) -> f64 {
@@ -234,17 +239,17 @@ fn memory_of_a_child(way: &str, place: &str) -> Option<f64> {
 }
 
 pub(crate) fn measure(bucket: &Bucket) -> Vec<Line> {
-    count(bucket);
+    let mut lines = count(bucket);
     let place = bucket.place();
     let peaks = ["push", "pull"].map(|way| memory_of_a_child(way, &place));
     bucket.clear(&place);
     let documents = documents("large", COUNT, MIB);
     let times: Vec<[f64; 4]> = (0..ROUNDS).map(|_| round(bucket, &documents)).collect();
     let of = |ours: usize| times.iter().map(|times| [times[ours], times[ours + 1]]).collect::<Vec<_>>();
-    let mut lines = vec![
+    lines.extend([
         Line::ratio("s3: 1 GiB in documents of 1 MiB, push; beside objects of 8 MiB", &of(0), 1.25),
         Line::ratio("s3: 1 GiB in documents of 1 MiB, pull; beside objects of 8 MiB", &of(2), 1.25),
-    ];
+    ]);
     let names = ["s3: 1 GiB, push, memory beyond the documents", "s3: 1 GiB, pull, memory beyond the documents"];
     let known = names.into_iter().zip(peaks).filter_map(|(name, peak)| Some((name, peak?)));
     lines.extend(known.map(|(name, peak)| Line::limit(name, peak, "MiB", MEMORY)));

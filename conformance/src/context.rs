@@ -71,6 +71,11 @@ impl Context {
         wanted.min(self.harness.parallelism)
     }
 
+    /// How many race, of `wanted`: two at the least, or there is no race.
+    pub(crate) fn racers(&self, wanted: usize) -> usize {
+        self.at_once(wanted).max(2)
+    }
+
     /// Another place, empty: a case that goes through a story many times takes a fresh one each time.
     pub(crate) fn fresh(&self) -> Self {
         Self { slot: self.next.fetch_add(1, Ordering::SeqCst), clock: VirtualClock::new(), ..self.clone() }

@@ -62,10 +62,10 @@ impl<C> WatchedCredentials<C> {
     }
 }
 
-impl<C: fmt::Debug> fmt::Debug for WatchedCredentials<C> {
+impl<C> fmt::Debug for WatchedCredentials<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // What was given is nobody's to see.
-        f.debug_struct("WatchedCredentials").field("inner", &self.inner).finish_non_exhaustive()
+        // What was given is nobody's to see, and a provider may show what it has.
+        f.debug_struct("WatchedCredentials").finish_non_exhaustive()
     }
 }
 

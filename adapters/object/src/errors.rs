@@ -67,9 +67,10 @@ fn of_code(code: &str, answered: &Answered) -> Option<Error> {
         "PermanentRedirect" | "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException" => {
             Some(Error::new(Invalid, elsewhere(answered)))
         }
-        "NotImplemented" | "MethodNotAllowed" => {
-            error(Unsupported, "the server does not know this request: it may lack conditional writes")
-        }
+        "NotImplemented" | "MethodNotAllowed" => error(
+            Unsupported,
+            "the server does not know this request: it may lack conditional writes; use another, or a newer one",
+        ),
         "QuotaExceeded"
         | "XMinioStorageFull"
         | "InsufficientStorage"
@@ -98,7 +99,7 @@ fn of_status(answered: &Answered) -> Error {
         401 => error(Denied, ": it asks for credentials"),
         403 => error(Denied, NOT_ALLOWED),
         404 => error(Missing, ": the place is not there"),
-        405 | 501 => error(Unsupported, ": it may lack conditional writes"),
+        405 | 501 => error(Unsupported, ": it may lack conditional writes; use another, or a newer one"),
         408 | 425 => error(Unavailable, ""),
         413 => error(Invalid, ": it takes no object this large"),
         429 | 503 | 509 => busy(answered),

@@ -26,8 +26,8 @@
 //! - For stores behind HTTP, **the connector** of `Connector` (feature `http`): without it no reply carries the server's time, and a
 //!   server that asks us to wait is not heard.
 //!
-//! `longshore-s3` does all of it for S3. Google Cloud Storage and Azure go the same way; neither was run against the real
-//! service yet.
+//! `longshore-s3` does all of it for S3. Google Cloud Storage and Azure can be tried the same way, and were not: neither was run
+//! against, and what their error pages say is not known here.
 //!
 //! # Sizes
 //! Objects of up to 16 MiB go up in one request, larger ones as a multipart upload of 8 MiB parts, four at a time; an upload that

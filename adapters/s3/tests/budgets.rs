@@ -1,10 +1,12 @@
 //! What a sync over S3 costs, counted at the socket: what the adapter, or a library under it, adds to the core's calls shows here.
 //!
-//! Documents do not compress. Side by side are requests that a proxy answers only once all of them have begun.
+//! Documents do not compress. Side by side are requests that a proxy answers only once all of them have begun. The server is one in this
+//! process, or the one that `scripts/servers/with-s3.sh` started.
 
 #![allow(clippy::unwrap_used, reason = "also in the helpers of tests")]
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -20,6 +22,10 @@ const REST: Duration = Duration::from_secs(1);
 
 /// Devices whose processes share one pool of connections to a bucket.
 async fn devices() -> Devices {
+    let variable = |name| std::env::var(name).ok();
+    if let (Some(address), Some(endpoint)) = (variable("LONGSHORE_S3"), variable("AWS_ENDPOINT")) {
+        return devices_of(&address, &endpoint).await;
+    }
     let double = Double::start(Kind::Sound).unwrap();
     let connect = |meter| {
         let builder = S3::builder(Double::BUCKET)
@@ -31,6 +37,21 @@ async fn devices() -> Devices {
         move || Ok(Arc::clone(&storage))
     };
     Devices::start(double.address(), connect).await.unwrap().with(double)
+}
+
+/// The same under a prefix of their own at a real server. Credentials are the environment's.
+async fn devices_of(address: &str, endpoint: &str) -> Devices {
+    static PREFIXES: AtomicUsize = AtomicUsize::new(0);
+    let prefix = format!("budgets-{}-{}", std::process::id(), PREFIXES.fetch_add(1, Ordering::Relaxed));
+    let server = endpoint.strip_prefix("http://").unwrap().trim_end_matches('/').parse().unwrap();
+    let connect = |meter| {
+        let builder = S3::builder_from(address).unwrap().with_prefix(prefix).with_endpoint(format!("http://{meter}"));
+        let storage: Arc<dyn Storage> = Arc::new(
+            builder.with_allow_http(true).with_http(HttpOptions::default().with_idle_timeout(IDLE)).build().unwrap(),
+        );
+        move || Ok(Arc::clone(&storage))
+    };
+    Devices::start(server, connect).await.unwrap()
 }
 
 /// What a sync costs, which takes these groups of requests side by side.

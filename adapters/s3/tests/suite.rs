@@ -57,6 +57,16 @@ fn all_are_here(endpoints: &[String]) -> std::result::Result<(), String> {
     if asked == given.to_string() { Ok(()) } else { Err(format!("GATEWAYS={asked}, and there are {given} endpoints")) }
 }
 
+/// What runs it over a server: as it is; with two gateways; with all of it killed, and a part of it.
+const HOW: [&str; 4] = [
+    "scripts/servers/with-s3.sh ceph-rgw cargo test -p longshore-s3 --test suite",
+    "OSDS=3 SIZE=3 GATEWAYS=2 scripts/servers/with-s3.sh ceph-rgw cargo test -p longshore-s3 --test suite",
+    "STORE=bluestore LONGSHORE_S3_KILL='rgw osd mon' scripts/servers/with-s3.sh ceph-rgw cargo test -p longshore-s3 --test suite -- \
+     crash::of_the_server",
+    "OSDS=3 SIZE=3 GATEWAYS=2 STORE=bluestore LONGSHORE_S3_KILL_PART=osd.1 scripts/servers/with-s3.sh ceph-rgw \
+     cargo test -p longshore-s3 --test suite -- crash::of_a_part_of_the_server",
+];
+
 fn main() -> ExitCode {
     suite().unwrap_or_else(|why| {
         eprintln!("{why}");
@@ -69,9 +79,8 @@ fn suite() -> std::result::Result<ExitCode, String> {
     let endpoints = endpoints();
     all_are_here(&endpoints)?;
     let (Ok(address), false) = (std::env::var("LONGSHORE_S3"), endpoints.is_empty()) else {
-        let how = "no server: scripts/servers/with-s3.sh ceph-rgw cargo test -p longshore-s3 --test suite";
-        let trial = Trial::test(how, || Ok(())).with_ignored_flag(true);
-        return Ok(libtest_mimic::run(&Arguments::from_args(), vec![trial]).exit_code());
+        let trials = HOW.map(|how| Trial::test(format!("no server: {how}"), || Ok(())).with_ignored_flag(true));
+        return Ok(libtest_mimic::run(&Arguments::from_args(), trials.into()).exit_code());
     };
     let (next, stranger, near) = (Arc::new(AtomicUsize::new(0)), address.clone(), address.clone());
     let server = listens(&endpoints[0]);

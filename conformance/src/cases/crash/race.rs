@@ -12,8 +12,8 @@ pub(super) async fn creators_in_other_processes_race(cx: Context) -> Result<(), 
     let rounds = cx.size().pick(10, 40, 200);
     let meeting = cx.scratch().path().join(format!("race-{}", cx.slot));
     std::fs::create_dir_all(&meeting).map_err(|error| Failure::unjudged(format!("no place to meet: {error}")))?;
-    let racers = (0..cx.at_once(RACERS)).map(|racer| {
-        let race = Race { racer, racers: cx.at_once(RACERS), rounds };
+    let racers = (0..cx.racers(RACERS)).map(|racer| {
+        let race = Race { racer, racers: cx.racers(RACERS), rounds };
         crash::run(Order::new(&cx, meeting.clone(), Work::Race(race), None, cx.seed()))
     });
     // No racer may outlive the case.

@@ -20,7 +20,7 @@ const ARRIVAL: Duration = Duration::from_millis(100);
 /// when a request begins, or looks at its beginning and writes at its end, lets several win.
 pub(super) async fn held_creators(cx: Context) -> Result<(), Failure> {
     let mut wires = Vec::new();
-    for _ in 0..cx.at_once(8) {
+    for _ in 0..cx.racers(8) {
         wires.push(Wire::new(&cx).await?);
     }
     let mut last = 0;

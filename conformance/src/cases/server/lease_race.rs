@@ -40,7 +40,7 @@ struct Contender {
 }
 
 async fn of_sixteen_contenders_one_has_it(cx: Context) -> Result<(), Failure> {
-    let (contenders, each) = (cx.at_once(cx.size().pick(6, 16, 16)), cx.size().pick(1, 2, 20));
+    let (contenders, each) = (cx.racers(cx.size().pick(6, 16, 16)), cx.size().pick(1, 2, 20));
     cx.ready_server().await?;
     let book = Arc::<Mutex<Book>>::default();
     let mut racers = Vec::new();

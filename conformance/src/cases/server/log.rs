@@ -138,7 +138,7 @@ async fn a_commit_in_one_call(cx: Context) -> Result<(), Failure> {
 
 /// Each reads on, prepares and writes until its entries are in.
 async fn of_many_appenders_each_gets_in_once(cx: Context) -> Result<(), Failure> {
-    let (clients, each) = (cx.at_once(cx.size().pick(8, 32, 32)), cx.size().pick(2, 3, 20));
+    let (clients, each) = (cx.racers(cx.size().pick(8, 32, 32)), cx.size().pick(2, 3, 20));
     let first = cx.ready_server().await?;
     let mut writers = Vec::new();
     for client in 0..clients {

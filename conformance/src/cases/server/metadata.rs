@@ -86,7 +86,7 @@ async fn a_wrong_expectation_is_a_conflict(cx: Context) -> Result<(), Failure> {
 
 /// Every racer reads, adds one, and writes, until its share is in. Nothing is lost, nothing counted twice.
 async fn a_counter_adds_up(cx: Context) -> Result<(), Failure> {
-    let (clients, each) = (cx.at_once(cx.size().pick(6, 16, 16)), cx.size().pick(2, 4, 25));
+    let (clients, each) = (cx.racers(cx.size().pick(6, 16, 16)), cx.size().pick(2, 4, 25));
     let name = MetadataName::new("counter")?;
     let first = cx.ready_server().await?;
     let mut servers = Vec::new();

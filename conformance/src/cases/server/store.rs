@@ -48,7 +48,7 @@ async fn all_that_initialize_at_once_agree(cx: Context) -> Result<(), Failure> {
     for round in 0..cx.size().pick(1, 10, 50) {
         let place = cx.fresh();
         let mut servers = Vec::new();
-        for _ in 0..cx.at_once(cx.size().pick(3, 8, 8)) {
+        for _ in 0..cx.racers(cx.size().pick(3, 8, 8)) {
             servers.push(place.server().await?);
         }
         let options = StoreOptions::default().with_probe(round == 0);

@@ -29,7 +29,7 @@ fn body(at: usize) -> Bytes {
 async fn each_write_is_kept(cx: Context) -> Result<(), Failure> {
     let (mine, yours) = two(&cx).await?;
     for round in 0..cx.size().pick(2, 10, 50) {
-        let writes = (0..cx.at_once(16)).map(|at| {
+        let writes = (0..cx.racers(16)).map(|at| {
             let (mine, cx) = (Arc::clone(&mine), cx.clone());
             tokio::spawn(async move {
                 let answer = mine.create(&cx.record(&format!("{round}-{at}"))?, body(at)).await?.value;
@@ -40,7 +40,7 @@ async fn each_write_is_kept(cx: Context) -> Result<(), Failure> {
         for written in join_all(writes).await {
             written.map_err(|error| Failure::new(format!("a writer ended early: {error}")))??;
         }
-        for at in 0..cx.at_once(16) {
+        for at in 0..cx.racers(16) {
             holds(&*yours, &cx.record(&format!("{round}-{at}"))?, &body(at)).await?;
             holds(&*yours, &cx.blob(&format!("{round}-{at}"))?, &body(at + 1)).await?;
         }
@@ -50,7 +50,7 @@ async fn each_write_is_kept(cx: Context) -> Result<(), Failure> {
 
 async fn each_read_gets_its_own_bytes(cx: Context) -> Result<(), Failure> {
     let (mine, yours) = two(&cx).await?;
-    let readers = cx.at_once(16);
+    let readers = cx.racers(16);
     for at in 0..readers {
         put(&*mine, &cx.blob(&format!("{at}"))?, body(at)).await?;
     }
@@ -71,7 +71,7 @@ async fn the_first_into_a_folder_all_come_in(cx: Context) -> Result<(), Failure>
     for _ in 0..cx.size().pick(3, 10, 50) {
         let place = cx.fresh();
         let folder = Folder::new("records")?;
-        let (mut clients, count) = (Vec::new(), cx.at_once(8));
+        let (mut clients, count) = (Vec::new(), cx.racers(8));
         for _ in 0..count {
             clients.push(place.storage().await?);
         }
@@ -96,7 +96,7 @@ async fn puts_of_one_name_leave_it_whole(cx: Context) -> Result<(), Failure> {
     for round in 0..cx.size().pick(3, 20, 100) {
         let key = cx.blob(&format!("shared-{round}"))?;
         let bytes = pattern(300_000, cx.seed() + round);
-        let puts = (0..cx.at_once(4)).map(|at| put_in_pieces(if at % 2 == 0 { &*mine } else { &*yours }, &key, &bytes));
+        let puts = (0..cx.racers(4)).map(|at| put_in_pieces(if at % 2 == 0 { &*mine } else { &*yours }, &key, &bytes));
         try_join_all(puts).await?;
         for client in [&mine, &yours] {
             holds(&**client, &key, &bytes).await?;

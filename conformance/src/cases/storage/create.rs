@@ -83,7 +83,7 @@ async fn taken(storage: &dyn Storage, key: &ObjectKey, bytes: impl Into<Bytes>) 
 /// Racing clients, each its own, for one name: exactly one wins, and what it wrote stays.
 async fn of_many_at_once_one_wins(cx: Context) -> Result<(), Failure> {
     let mut clients = Vec::new();
-    for _ in 0..cx.at_once(32) {
+    for _ in 0..cx.racers(32) {
         clients.push(cx.storage().await?);
     }
     for round in 0..cx.size().pick(5, 50, 200) {
@@ -101,7 +101,7 @@ async fn of_many_at_once_one_wins(cx: Context) -> Result<(), Failure> {
 }
 
 async fn of_one_clients_calls_one_wins(cx: Context) -> Result<(), Failure> {
-    let clients = vec![cx.storage().await?; cx.at_once(16)];
+    let clients = vec![cx.storage().await?; cx.racers(16)];
     for round in 0..cx.size().pick(3, 10, 100) {
         race(&clients, &cx.record(&format!("crowded-{round}"))?, round, body).await?;
     }

@@ -114,7 +114,7 @@ async fn by_many_at_once_succeeds(cx: Context) -> Result<(), Failure> {
     let (mine, yours) = two(&cx).await?;
     for key in [cx.record("crowded")?, cx.blob("crowded")?] {
         write(&*mine, &key).await?;
-        let deletes: Vec<_> = (0..cx.at_once(8))
+        let deletes: Vec<_> = (0..cx.racers(8))
             .map(|at| {
                 let (client, key) = (Arc::clone(if at % 2 == 0 { &mine } else { &yours }), key.clone());
                 tokio::spawn(async move { client.delete(&key).await })

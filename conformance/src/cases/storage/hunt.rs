@@ -54,7 +54,7 @@ where
 {
     let ended = Arc::new(AtomicBool::new(false));
     let mut readers = Vec::new();
-    for _ in 0..cx.at_once(3) {
+    for _ in 0..cx.racers(3) {
         let reader = hunt(cx.storage().await?, key.clone(), bytes.clone(), seen, Arc::clone(&ended));
         readers.push(tokio::spawn(reader));
     }

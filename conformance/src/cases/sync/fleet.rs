@@ -68,7 +68,7 @@ async fn writing_in_turns_they_converge(cx: Context) -> Result<(), Failure> {
 
 async fn syncing_at_once_they_converge(cx: Context) -> Result<(), Failure> {
     let fleet = Fleet::new(&cx);
-    let count = cx.at_once(5).max(2);
+    let count = cx.racers(5);
     let mut devices = Vec::new();
     for _ in 0..count {
         // Each call lets the others go on, or on a busy machine one sync would end before the next begins.

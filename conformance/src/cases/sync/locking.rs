@@ -91,7 +91,7 @@ async fn a_failed_sync_leaves_no_lease_held(cx: Context) -> Result<(), Failure> 
 async fn always_at_once_they_converge(cx: Context) -> Result<(), Failure> {
     let fleet = Fleet::new(&cx);
     let mut devices = Vec::new();
-    for _ in 0..cx.at_once(4) {
+    for _ in 0..cx.racers(4) {
         devices.push(Arc::new(always(&fleet).await?));
     }
     for round in 0..cx.size().pick(1, 4, 30) {

@@ -21,6 +21,11 @@ fn by_whom_it_is_decided() -> Vec<Broken> {
             &["storage::create::of_many_at_once_one_wins", "storage::create::of_one_clients_calls_one_wins"],
         ),
         broken(
+            "create checks, then writes, and bears one call at once",
+            || server(|right| Decides { right, how: How::CheckThenWrite }).with_parallelism(1),
+            &["storage::create::of_many_at_once_one_wins", "storage::create::of_one_clients_calls_one_wins"],
+        ),
+        broken(
             "create of more than 64 KiB checks, then writes",
             || server(|right| Decides { right, how: How::LargeCheckThenWrite }),
             &["storage::create::of_many_at_once_one_wins"],
