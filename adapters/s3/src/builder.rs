@@ -140,7 +140,8 @@ impl S3Builder {
         self
     }
 
-    /// Encryption by the server: `AES256`, or `aws:kms` or `aws:kms:dsse` with the id of a key; the bucket's own setting by default.
+    /// Encryption by the server: `AES256`, or `aws:kms` or `aws:kms:dsse` with the id of a key or with
+    /// the account's own; the bucket's own setting by default.
     pub fn with_encryption(mut self, kind: impl Into<String>, kms_key_id: Option<String>) -> Self {
         self.encryption = Some((kind.into(), kms_key_id));
         self
@@ -365,7 +366,8 @@ fn encrypted(theirs: AmazonS3Builder, kind: &str, key: Option<&str>) -> Result<A
         ("AES256", None) => Ok(theirs.with_config(name("aws_server_side_encryption")?, "AES256")),
         ("aws:kms", Some(key)) => Ok(theirs.with_sse_kms_encryption(key)),
         ("aws:kms:dsse", Some(key)) => Ok(theirs.with_dsse_kms_encryption(key)),
-        ("aws:kms" | "aws:kms:dsse", None) => Err(invalid("this encryption needs the id of a key (kms_key_id)")),
+        // With the key that the account has for it.
+        ("aws:kms" | "aws:kms:dsse", None) => Ok(theirs.with_config(name("aws_server_side_encryption")?, kind)),
         ("AES256", Some(_)) => Err(invalid("AES256 takes no kms_key_id")),
         _ => Err(invalid("the server-side encryption is AES256, aws:kms or aws:kms:dsse")),
     }

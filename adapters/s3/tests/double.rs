@@ -9,7 +9,8 @@ use longshore_s3::S3;
 use longshore_s3_double::{Double, Kind};
 
 fn open(endpoint: &str, bucket: &str, key: &str) -> Result<Arc<dyn Storage>> {
-    let builder = S3::builder(bucket).with_prefix("a/prefix").with_endpoint(endpoint).with_allow_http(true);
+    let builder =
+        S3::builder(bucket).with_prefix("a/prefix+of ours, grün").with_endpoint(endpoint).with_allow_http(true);
     Ok(Arc::new(builder.with_credentials(key, "any", None).build()?))
 }
 

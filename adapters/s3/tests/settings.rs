@@ -65,7 +65,9 @@ async fn the_storage_class_is_sent_with_every_object() {
 
 #[tokio::test]
 async fn the_encryption_is_sent_with_every_object() {
-    for (kind, key) in [("AES256", None), ("aws:kms", Some("our-key")), ("aws:kms:dsse", Some("our-key"))] {
+    for (kind, key) in
+        [("AES256", None), ("aws:kms", None), ("aws:kms", Some("our-key")), ("aws:kms:dsse", Some("our-key"))]
+    {
         for head in kept(|bucket| bucket.with_encryption(kind, key.map(str::to_owned))).await {
             let asked = format!("\r\nx-amz-server-side-encryption: {}\r\n", kind.to_lowercase());
             assert!(head.contains(&asked), "{kind}: {head}");
