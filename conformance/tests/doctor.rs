@@ -320,6 +320,7 @@ async fn after_what_is_bad_the_rest_is_said_to_be_not_examined() {
     let findings = examine(&read_only).await;
     let topics: Vec<_> = findings.iter().map(|finding| (finding.topic, finding.health)).collect();
     assert_eq!(topics, [("reachable", Health::Good), ("writable", Health::Bad), ("not examined", Health::Note)]);
+    assert!(findings[1].text.ends_with("; let this user write there, or give another"), "{}", findings[1]);
     let last = &findings[2].text;
     assert!(!last.contains("writable") && last.starts_with("creates once; "), "{last}");
     assert!(last.contains("large objects: after what was found above"), "{last}");

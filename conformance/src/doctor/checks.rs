@@ -7,7 +7,8 @@ use bytes::Bytes;
 use futures::future::{BoxFuture, join_all, try_join, try_join_all};
 use futures::stream::{self, StreamExt as _};
 use longshore_core::{
-    ByteRange, Created, Error, Flaw, Folder, ObjectKey, Payload, Runtime as _, ServerTime, Storage, TokioRuntime,
+    ByteRange, Created, Error, ErrorKind, Flaw, Folder, ObjectKey, Payload, Runtime as _, ServerTime, Storage,
+    TokioRuntime,
 };
 use tokio::time::Instant;
 
@@ -176,8 +177,15 @@ async fn read(storage: &dyn Storage, key: &ObjectKey) -> Result<Option<Bytes>, T
 async fn writable(asked: &Asked<'_>) -> Answer {
     let key = asked.patient.record("writable")?;
     asked.clients[0].create(&key, Bytes::from_static(b"x")).await.map_err(|error| {
+        let step = match error.kind() {
+            ErrorKind::Full => "; make room there, then ask again",
+            ErrorKind::Denied => "; let this user write there, or give another",
+            _ => "",
+        };
         let Trouble { health, text } = Trouble::from(error);
-        Trouble { health, text: format!("nothing can be written here: {text}") }
+        // A message that tells the next step has it after this.
+        let step = if text.contains("; ") { "" } else { step };
+        Trouble { health, text: format!("nothing can be written here: {text}{step}") }
     })?;
     Ok(good(WRITABLE, "this user may write"))
 }
