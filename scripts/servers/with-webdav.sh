@@ -19,15 +19,7 @@
 rename_server() {
     port_free "$1"
     DIR=$SERVER_DIR
-    launch rename "$(dirname "$0")/rename.py" # http or https as webdav or webdavs, with the authority if there is one.
-LONGSHORE_WEBDAV="${WEBDAV_URL/#http/webdav}${WEBDAV_CA:+?ca=$WEBDAV_CA}"
-export LONGSHORE_WEBDAV
-# spoke_http2: all that was asked of the server, but by curl above.
-spoke_http2() { awk '/ longshore\// { if ($1 == "HTTP/2.0") some = 1; else other = 1 } END { exit !some || other }' "$SERVER_DIR/log/access"; }
-
-[ -z "${TLS:-}" ] || [ -n "${WEBDAV_CA:-}" ] || die 'the server does not speak TLS'
-"$@"
-[ -z "${TLS:-}" ] || spoke_http2 || die 'not all was asked over HTTP/2'
+    launch rename "$(dirname "$0")/rename.py" "$@"
     await rename rename.py 20 answers "http://127.0.0.1:$1/"
 }
 
