@@ -12,10 +12,10 @@ use bytes::Bytes;
 use futures::stream::{self, StreamExt as _};
 use longshore_core::format::{Frame, Kind};
 use longshore_core::{
-    Applied, Base, Batch, Change, Claim, Conflict, Document, DocumentId, Error, ErrorKind, Hash, Loaded, ObjectKey,
-    Outbox, Outcome, PendingChange, Replica, Result, RowNumber, Sequence, Server as _, Synced, Version,
+    Applied, Base, Batch, Change, Document, DocumentId, Error, ErrorKind, Hash, MemoryReplica, ObjectKey, Outcome,
+    Replica, Result, Sequence, Server as _, Synced, Version,
 };
-use support::{Device, Fault, World, snapshot, verdict};
+use support::{BendReplica, Device, Fault, ForwardReplica, World, snapshot, verdict};
 
 /// Two devices in step over a few documents.
 fn in_step(seed: u64) -> (World, Device, Device) {
@@ -569,7 +569,7 @@ fn what_was_applied_in_part_goes_on_from_a_snapshot() {
     for newer in [false, true] {
         for batch in 0..20 {
             let (world, mut a, mut b) = away_with_bulk(true);
-            let full = Full { inner: b.replica.clone(), left: AtomicUsize::new(batch) };
+            let full = ForwardReplica { inner: b.replica.clone(), bend: Full(AtomicUsize::new(batch)) };
             let client = longshore_core::Client::builder_on(
                 world.sim.runtime(),
                 std::sync::Arc::new(b.server()),
@@ -624,58 +624,20 @@ fn fetched_segments_are_kept() {
     settle(&world, &mut [&mut a, &mut b, &mut c]);
 }
 
-/// A replica of which a batch finds the disk full.
+/// After so many batches the disk is full.
 #[derive(Debug)]
-struct Full {
-    inner: longshore_core::MemoryReplica,
-    left: AtomicUsize,
-}
+struct Full(AtomicUsize);
 
 #[async_trait]
-impl Replica for Full {
-    async fn claim(&self) -> Result<Claim> {
-        self.inner.claim().await
+impl BendReplica for Full {
+    async fn synced(&self, inner: &MemoryReplica, after: Option<&DocumentId>, limit: usize) -> Result<Vec<Synced>> {
+        inner.synced(after, limit.min(3)).await
     }
-    async fn load(&self) -> Result<Loaded> {
-        self.inner.load().await
-    }
-    async fn queue(&self, change: Change) -> Result<RowNumber> {
-        self.inner.queue(change).await
-    }
-    async fn uncommitted(&self) -> Result<Vec<Change>> {
-        self.inner.uncommitted().await
-    }
-    async fn pending(&self, after: Option<RowNumber>, last: RowNumber, bytes: usize) -> Result<Vec<PendingChange>> {
-        self.inner.pending(after, last, bytes).await
-    }
-    async fn outbox(&self, ids: &[DocumentId]) -> Result<Outbox> {
-        self.inner.outbox(ids).await
-    }
-    async fn pending_count(&self) -> Result<u64> {
-        self.inner.pending_count().await
-    }
-    async fn conflicts(&self) -> Result<Vec<DocumentId>> {
-        self.inner.conflicts().await
-    }
-    async fn conflict(&self, id: &DocumentId) -> Result<Option<Conflict>> {
-        self.inner.conflict(id).await
-    }
-    async fn contains(&self, id: &DocumentId) -> Result<bool> {
-        self.inner.contains(id).await
-    }
-    async fn committed(&self, hash: &Hash) -> Result<bool> {
-        self.inner.committed(hash).await
-    }
-    async fn synced(&self, after: Option<&DocumentId>, limit: usize) -> Result<Vec<Synced>> {
-        self.inner.synced(after, limit.min(3)).await
-    }
-    async fn shelved(&self, name: &str) -> Result<Option<Bytes>> {
-        self.inner.shelved(name).await
-    }
-    async fn apply(&self, batch: Batch) -> Result<Applied> {
+
+    async fn apply(&self, inner: &MemoryReplica, batch: Batch) -> Result<Applied> {
         let full = || Error::new(ErrorKind::Full, "the disk is full").with_outcome(Outcome::NotApplied);
-        let left = self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+        let left = self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
         left.map_err(|_| full())?;
-        self.inner.apply(batch).await
+        inner.apply(batch).await
     }
 }

@@ -8,28 +8,25 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use futures::executor::block_on;
-use longshore_core::{
-    Applied, Batch, Change, Claim, Client, Conflict, Document, DocumentId, Effect, Hash, Loaded, MemoryReplica, Outbox,
-    PendingChange, Replica, Result, RowNumber, Synced,
-};
-use support::{Device, World, verdict};
+use longshore_core::{Change, Client, Document, DocumentId, Effect, MemoryReplica, Replica, Result, RowNumber};
+use support::{BendReplica, Device, ForwardReplica, World, verdict};
 
 /// The app's own store: what it changed and did not yet hand on to the outbox. It survives a crash.
 #[derive(Clone, Debug, Default)]
 struct Marked(Arc<Mutex<BTreeMap<DocumentId, Change>>>);
 
 /// The app's store as a replica. Outbox and journal lie in a replica beside it.
+type OwnStore = ForwardReplica<Own>;
+
 #[derive(Clone, Debug)]
-struct OwnStore {
+struct Own {
     marked: Marked,
-    beside: MemoryReplica,
     /// Whether the process dies when a change is in the outbox and its mark not taken away yet.
     dies_before_unmarking: bool,
 }
 
-impl OwnStore {
+impl Own {
     fn store(&self, change: Change) {
         self.marked.0.lock().unwrap().insert(change.id.clone(), change);
     }
@@ -40,9 +37,9 @@ impl OwnStore {
 }
 
 #[async_trait]
-impl Replica for OwnStore {
-    async fn queue(&self, change: Change) -> Result<RowNumber> {
-        let row = self.beside.queue(change.clone()).await?;
+impl BendReplica for Own {
+    async fn queue(&self, beside: &MemoryReplica, change: Change) -> Result<RowNumber> {
+        let row = beside.queue(change.clone()).await?;
         if self.dies_before_unmarking {
             std::future::pending::<()>().await;
         }
@@ -53,56 +50,8 @@ impl Replica for OwnStore {
         Ok(row)
     }
 
-    async fn uncommitted(&self) -> Result<Vec<Change>> {
+    async fn uncommitted(&self, _: &MemoryReplica) -> Result<Vec<Change>> {
         Ok(self.marked.0.lock().unwrap().values().cloned().collect())
-    }
-
-    async fn claim(&self) -> Result<Claim> {
-        self.beside.claim().await
-    }
-
-    async fn load(&self) -> Result<Loaded> {
-        self.beside.load().await
-    }
-
-    async fn pending(&self, after: Option<RowNumber>, last: RowNumber, bytes: usize) -> Result<Vec<PendingChange>> {
-        self.beside.pending(after, last, bytes).await
-    }
-
-    async fn outbox(&self, ids: &[DocumentId]) -> Result<Outbox> {
-        self.beside.outbox(ids).await
-    }
-
-    async fn pending_count(&self) -> Result<u64> {
-        self.beside.pending_count().await
-    }
-
-    async fn conflicts(&self) -> Result<Vec<DocumentId>> {
-        self.beside.conflicts().await
-    }
-
-    async fn conflict(&self, id: &DocumentId) -> Result<Option<Conflict>> {
-        self.beside.conflict(id).await
-    }
-
-    async fn contains(&self, id: &DocumentId) -> Result<bool> {
-        self.beside.contains(id).await
-    }
-
-    async fn committed(&self, hash: &Hash) -> Result<bool> {
-        self.beside.committed(hash).await
-    }
-
-    async fn synced(&self, after: Option<&DocumentId>, limit: usize) -> Result<Vec<Synced>> {
-        self.beside.synced(after, limit).await
-    }
-
-    async fn shelved(&self, name: &str) -> Result<Option<Bytes>> {
-        self.beside.shelved(name).await
-    }
-
-    async fn apply(&self, batch: Batch) -> Result<Applied> {
-        self.beside.apply(batch).await
     }
 }
 
@@ -122,7 +71,8 @@ impl Scene {
         device.put("deleted", "0");
         device.sync();
         other.sync();
-        let own = OwnStore { marked: Marked::default(), beside: device.replica.clone(), dies_before_unmarking: false };
+        let bend = Own { marked: Marked::default(), dies_before_unmarking: false };
+        let own = OwnStore { inner: device.replica.clone(), bend };
         Self { world, device, own, other }
     }
 
@@ -135,7 +85,7 @@ impl Scene {
     /// What the app stored and did not queue when it crashed: an edit, a new document, a deletion.
     fn crash_before_queueing(&self) {
         for change in changes() {
-            self.own.store(change);
+            self.own.bend.store(change);
         }
     }
 
@@ -144,7 +94,7 @@ impl Scene {
         let client = self.client_on(&self.own);
         let before = verdict::log(&self.world).len();
         let report = self.world.sim.run(client.sync(), || false).unwrap().unwrap();
-        assert_eq!((report.pushed, self.own.marks()), (3, 0));
+        assert_eq!((report.pushed, self.own.bend.marks()), (3, 0));
         let log = verdict::log(&self.world).split_off(before);
         let summary = |change: &Change| (change.id.to_string(), change.action.clone());
         let mut committed: Vec<_> = log.iter().map(summary).collect();
@@ -179,13 +129,14 @@ fn what_was_stored_and_not_queued_is_committed_once() {
 #[test]
 fn what_was_queued_and_is_still_marked_is_committed_once() {
     let scene = Scene::new();
-    let dying = OwnStore { dies_before_unmarking: true, ..scene.own.clone() };
+    let mut dying = scene.own.clone();
+    dying.bend.dies_before_unmarking = true;
     for change in changes() {
-        dying.store(change.clone());
+        dying.bend.store(change.clone());
         let died = scene.world.sim.run(scene.client_on(&dying).queue_change(change), || true);
         assert!(died.is_none());
     }
-    assert_eq!((scene.own.marks(), block_on(scene.own.pending_count()).unwrap()), (3, 3));
+    assert_eq!((scene.own.bend.marks(), block_on(scene.own.pending_count()).unwrap()), (3, 3));
     scene.all_is_committed_once();
 }
 
@@ -228,7 +179,7 @@ fn a_plan_has_what_was_not_queued_and_is_still_good_to_sync() {
         BTreeMap::from([("deleted", Effect::Delete), ("edited", Effect::Update), ("new", Effect::Create)])
     );
     assert_eq!(scene.world.storage.objects(), objects, "nothing was committed");
-    assert_eq!((scene.own.marks(), block_on(scene.own.pending_count()).unwrap()), (0, 3), "and all was queued");
+    assert_eq!((scene.own.bend.marks(), block_on(scene.own.pending_count()).unwrap()), (0, 3), "and all was queued");
     let report = scene.world.sim.run(client.sync_planned(&plan), || false).unwrap().unwrap();
     assert_eq!(report.pushed, 3);
 }

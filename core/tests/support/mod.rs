@@ -7,6 +7,7 @@
 pub mod device;
 pub mod fault;
 pub mod forward;
+pub mod forward_replica;
 pub mod sim;
 pub mod snapshot;
 pub mod verdict;
@@ -14,4 +15,5 @@ pub mod verdict;
 pub use device::{Device, World, body};
 pub use fault::Fault;
 pub use forward::{Bend, Forward, RoundTrips};
+pub use forward_replica::{BendReplica, ForwardReplica};
 pub use sim::Rng;
